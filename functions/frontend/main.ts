@@ -1,0 +1,12 @@
+import { createApp } from "@shop/platform/app";
+import { createForwarder } from "@shop/platform/forward";
+import { program } from "@shop/platform/program";
+import { serve } from "@shop/platform/serve";
+import { config } from "./config.ts";
+import { addRoutes } from "./routes.ts";
+
+program({ service: "frontend", config, env: process.env }, ({ config, log }) => {
+  const forward = createForwarder({ name: "gateway", baseUrl: config.GATEWAY_URL });
+  const app = addRoutes(createApp({ log, edge: true, timeoutMs: config.REQUEST_TIMEOUT_MS }), { forward });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log });
+});

@@ -1,0 +1,24 @@
+import { createApp } from "@shop/platform/app";
+import { createPeer } from "@shop/platform/client";
+import { createDatabase } from "@shop/platform/database";
+import { exit, program } from "@shop/platform/program";
+import { serve } from "@shop/platform/serve";
+import { config } from "./config.ts";
+import { addRoutes } from "./routes.ts";
+import { createService } from "./service.ts";
+import { settle } from "./settle.ts";
+import { createStore } from "./store.postgres.ts";
+
+program({ service: "orders", config, env: process.env }, async ({ config, log }) => {
+  const database = createDatabase({ url: config.DATABASE_URL, log, connectionsMax: config.DATABASE_CONNECTIONS_MAX });
+  const inventory = createPeer({ name: "inventory", baseUrl: config.INVENTORY_SERVICE_URL });
+  const service = createService({ store: createStore(database), inventory });
+
+  const command = process.argv[2] ?? "serve";
+  if (command === "settle") return exit(log, (await settle({ service, database, log })) ? 0 : 1);
+  if (command !== "serve") throw new Error(`Cannot run "${command}": should be serve or settle`);
+
+  const info = { title: "orders", description: "Orders: placed once, settled once, kept for ever." };
+  const app = addRoutes(createApp({ log, info }), { service });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log, close: database.close });
+});

@@ -1,0 +1,68 @@
+import * as v from "valibot";
+import { describeIssue } from "./schema.ts";
+
+/** Bad configuration: the message names every bad variable at once and what it should be, never its value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Reads the variables of `entries` from `env`, frozen and typed; throws one {@link ConfigError} for all that are bad. */
+export function readConfig<E extends v.ObjectEntries>(
+  entries: E,
+  env: Record<string, string | undefined>,
+): Readonly<v.InferOutput<v.ObjectSchema<E, undefined>>> {
+  const result = v.safeParse(v.object(entries), env);
+  if (result.success) return Object.freeze(result.output);
+  const faults = new Set(result.issues.map((issue) => describeIssue(issue)));
+  throw new ConfigError(`Cannot start: ${[...faults].join("; ")}`);
+}
+
+const number = (minimum: number, maximum: number, unset: number) => {
+  const text = `should be an integer from ${minimum} to ${maximum}`;
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,9}$/, text),
+      v.transform(Number),
+      v.minValue(minimum, text),
+      v.maxValue(maximum, text),
+    ),
+    String(unset),
+  );
+};
+
+const url = (text: string, ...protocols: string[]) =>
+  v.pipe(
+    v.string(text),
+    v.check((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), text),
+  );
+
+/** A TCP port to listen on. */
+export const port = (unset: number) => number(1, 65535, unset);
+
+/** A duration in milliseconds, 1 ms to 10 minutes. */
+export const durationMs = (unset: number) => number(1, 600_000, unset);
+
+/** A count of connections, 1 to 100. */
+export const connections = (unset: number) => number(1, 100, unset);
+
+/** The URL of a peer, without a trailing slash. */
+export const peerUrl = v.pipe(
+  url("should be an http:// or https:// URL", "http:", "https:"),
+  v.transform((value) => value.replace(/\/+$/, "")),
+);
+
+/** The URL of this function's own PostgreSQL database. */
+export const databaseUrl = url("should be a postgres:// URL", "postgres:", "postgresql:");
+
+/** What every function reads besides its own variables. */
+export const platformEntries = {
+  HOST: v.optional(v.string(), "0.0.0.0"),
+  LOG_LEVEL: v.optional(
+    v.picklist(
+      ["trace", "debug", "info", "warn", "error", "fatal"],
+      "should be trace, debug, info, warn, error or fatal",
+    ),
+    "info",
+  ),
+};

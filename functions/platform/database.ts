@@ -1,0 +1,128 @@
+import pg from "pg";
+import type { Call } from "./call.ts";
+import type { Logger } from "./log.ts";
+import { Problem } from "./problem.ts";
+
+/** A pool of connections to this function's own database. */
+export type Database = {
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+};
+
+/** What the work of a {@link transaction} may do. */
+export type Transaction = Pick<pg.ClientBase, "query">;
+
+type DatabaseOptions = { url: string; log: Logger; connectionsMax?: number };
+
+const connectTimeoutMs = 3_000;
+const connectionIdleMs = 10_000;
+const retryAfterS = 1;
+
+/** Opens nothing yet: the first {@link transaction} connects, so a function starts without its database. */
+export function createDatabase({ url, log, connectionsMax = 5 }: DatabaseOptions): Database {
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(pg.types.builtins.INT8, parseSafeInteger);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connectionsMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: connectionIdleMs,
+    types,
+  });
+  pool.on("error", (err) => log.warn({ err }, "database connection lost"));
+  return { pool, close: () => pool.end() };
+}
+
+/**
+ * Runs `work` in one transaction that ends with the call: committed when `work` returns before `call.signal` aborts, else
+ * rolled back. The server's own timeouts hold the deadline; a caller gone away closes the connection, which the server notices
+ * within a quarter second. Throws {@link Problem} `unavailable` when the database is away, `deadline_exceeded` past the deadline.
+ */
+export async function transaction<T>(
+  { pool }: Database,
+  call: Pick<Call, "signal" | "deadlineMs">,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  const client = await connect(pool, call.signal);
+  let lost: Error | undefined;
+  let released = false;
+  const release = (error?: Error) => {
+    if (released) return;
+    released = true;
+    client.release(error);
+  };
+  // Releasing with an error destroys the socket, so a query in flight rejects even when the server is frozen.
+  const abandon = () => {
+    lost = new Error("the call has ended");
+    release(lost);
+  };
+  const onError = (error: Error) => {
+    lost = error;
+  };
+  client.on("error", onError);
+  call.signal.addEventListener("abort", abandon, { once: true });
+  try {
+    call.signal.throwIfAborted();
+    await client.query(begin(call.deadlineMs));
+    const result = await work(client);
+    call.signal.throwIfAborted();
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    if (!lost) await client.query("rollback").catch(onError);
+    throw translate(error, call.signal, lost);
+  } finally {
+    call.signal.removeEventListener("abort", abandon);
+    release(lost);
+    client.off("error", onError);
+  }
+}
+
+function begin(deadlineMs: number): string {
+  const timeoutMs = Math.max(1, Math.ceil(deadlineMs - Date.now()));
+  return `begin;
+    set local statement_timeout = ${timeoutMs};
+    set local transaction_timeout = ${timeoutMs};
+    set local client_connection_check_interval = 250`;
+}
+
+async function connect(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClient> {
+  const pending = pool.connect();
+  let abort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+  });
+  try {
+    return await Promise.race([pending, aborted]);
+  } catch (error) {
+    pending.then(
+      (client) => client.release(),
+      () => {},
+    );
+    throw translate(error, signal, error as Error);
+  } finally {
+    if (abort) signal.removeEventListener("abort", abort);
+  }
+}
+
+/** SQLSTATE: 08 connection, 57P0x shutdown, 53300 too many connections, 57014 and 25P04 the timeouts set in {@link begin}. */
+function translate(error: unknown, signal: AbortSignal, lost: Error | undefined): unknown {
+  if (error instanceof Problem) return error;
+  const state = error instanceof pg.DatabaseError ? (error.code ?? "") : "";
+  if (signal.aborted || state === "57014" || state === "25P04") {
+    return new Problem("deadline_exceeded", "the database did not answer in time", { cause: error });
+  }
+  if (lost || /^(08|57P0|53300)/.test(state)) {
+    const headers = { "Retry-After": String(retryAfterS) };
+    return new Problem("unavailable", "the database is not available", { cause: error, headers });
+  }
+  return error;
+}
+
+function parseSafeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError("Cannot read a bigint beyond 2^53");
+  return value;
+}

@@ -1,0 +1,39 @@
+import type * as v from "valibot";
+import { ConfigError, platformEntries, readConfig } from "./config.ts";
+import { createLogger, flushLog, type Logger } from "./log.ts";
+
+type Entries<E extends v.ObjectEntries> = E & typeof platformEntries;
+type Program<E extends v.ObjectEntries> = {
+  service: string;
+  config: E;
+  env: Record<string, string | undefined>;
+};
+type Started<E extends v.ObjectEntries> = {
+  config: Readonly<v.InferOutput<v.ObjectSchema<Entries<E>, undefined>>>;
+  log: Logger;
+};
+
+const flushTimeoutMs = 300;
+
+/** Runs a function's main: configuration first, read once; whatever stops it is one clear log line and exit code 1. */
+export async function program<E extends v.ObjectEntries>(
+  { service, config: entries, env }: Program<E>,
+  main: (started: Started<E>) => void | Promise<void>,
+): Promise<void> {
+  let log = createLogger({ service });
+  try {
+    const config = readConfig({ ...platformEntries, ...entries } as Entries<E>, env);
+    log = createLogger({ service, level: config.LOG_LEVEL as string });
+    await main({ config, log });
+  } catch (error) {
+    if (error instanceof ConfigError) log.fatal(error.message);
+    else log.fatal({ err: error }, `Cannot start: ${error instanceof Error ? error.message : "unknown error"}`);
+    await exit(log, 1);
+  }
+}
+
+/** Ends the process once the log is written. */
+export async function exit(log: Logger, code: number): Promise<never> {
+  await flushLog(log, flushTimeoutMs);
+  process.exit(code);
+}

@@ -1,0 +1,68 @@
+import type { Logger } from "./log.ts";
+import { exit } from "./program.ts";
+
+type Handler = (request: Request) => Response | Promise<Response>;
+type Server = { stop(): Promise<unknown> };
+type ServeOptions = {
+  fetch: Handler;
+  host: string;
+  port: number;
+  log: Logger;
+  /** Closes what the function holds (pools, exporters), once the last reply has been sent. */
+  close?: () => Promise<void>;
+};
+
+/** Longer than any request may take; a request that outlives it is cut off at shutdown. */
+const drainTimeoutMs = 11_000;
+const closeTimeoutMs = 1_000;
+/** Above the 90 s for which a proxy keeps an idle connection, so that it is never we who close first. */
+const idleTimeoutS = 120;
+
+/**
+ * Serves until SIGTERM or SIGINT, then: stops accepting, finishes what is in flight, closes, exits 0 (at most 1.5 s after the
+ * last reply). Throws when it cannot listen. The only place that knows on which runtime it runs.
+ */
+export function serve({ fetch, host, port, log, close = async () => {} }: ServeOptions): void {
+  const server = listen(fetch, host, port);
+  log.info({ host, port, runtime }, "listening");
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    await within(drainTimeoutMs, server.stop());
+    await within(closeTimeoutMs, close());
+    log.info("stopped");
+    await exit(log, 0);
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+
+  async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+    const timeout = Promise.withResolvers<void>();
+    const timer = setTimeout(timeout.resolve, timeoutMs);
+    await Promise.race([work.catch((err) => log.warn({ err }, "cannot close cleanly")), timeout.promise]);
+    clearTimeout(timer);
+  }
+}
+
+type DenoServe = (
+  options: { hostname: string; port: number; onListen: () => void },
+  handler: Handler,
+) => { shutdown(): Promise<void> };
+const deno = (globalThis as { Deno?: { serve: DenoServe } }).Deno;
+const runtime = deno ? "deno" : "bun";
+
+function listen(fetch: Handler, hostname: string, port: number): Server {
+  if (deno) {
+    const server = deno.serve({ hostname, port, onListen: () => {} }, fetch);
+    return { stop: () => server.shutdown() };
+  }
+  const server = Bun.serve({
+    fetch: (request) => fetch(request),
+    hostname,
+    port,
+    idleTimeout: idleTimeoutS,
+    development: false,
+  });
+  return { stop: () => server.stop() };
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createScratch } from "@shop/dev/database";
+import { startPostgres } from "@shop/dev/postgres";
+import * as v from "valibot";
+import type { Call } from "./call.ts";
+import { deadlineSignal, mintTrace } from "./call.ts";
+import { createLogger, type Logger } from "./log.ts";
+import { ProblemBody, type ProblemCode, problemMediaType, problems } from "./problem.ts";
+
+/** A logger whose lines a test can read. */
+export function captureLog(service = "test"): { log: Logger; lines: Record<string, unknown>[]; text(): string } {
+  const raw: string[] = [];
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string) => {
+    raw.push(line);
+    lines.push(JSON.parse(line));
+  };
+  return { log: createLogger({ service, level: "trace", destination: { write } }), lines, text: () => raw.join("") };
+}
+
+/** A call as a request would make one; ends by itself at its deadline, `timeoutMs` from now. */
+export function testCall({
+  log = captureLog().log,
+  timeoutMs = 10_000,
+}: {
+  log?: Logger;
+  timeoutMs?: number;
+} = {}): Call {
+  const deadlineMs = Date.now() + timeoutMs;
+  const { signal } = deadlineSignal(deadlineMs);
+  return { log, requestId: "test", ...mintTrace(), deadlineMs, signal };
+}
+
+/** Asserts that a reply is the problem `code` in full (RFC 9457), and returns its body. */
+export async function assertProblem(response: Response, code: ProblemCode): Promise<ProblemBody> {
+  const text = await response.text();
+  assert.equal(response.status, problems[code].status, text);
+  assert.equal(response.headers.get("Content-Type"), problemMediaType);
+  const body = v.parse(ProblemBody, JSON.parse(text));
+  assert.equal(body.code, code, text);
+  assert.equal(body.status, response.status);
+  assert.equal(body.title, problems[code].title);
+  return body;
+}
+
+/** Waits until `condition` gives something, asking again at once after each answer; fails at `deadlineMs` naming `what`. */
+export async function eventually<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  timeoutMs = 10_000,
+): Promise<NonNullable<T>> {
+  const deadlineMs = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== null && value !== false) return value as NonNullable<T>;
+    if (Date.now() > deadlineMs) assert.fail(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A clock that stands until it is told to move. */
+export function fakeClock(startMs = 0): { now: () => number; advance(ms: number): void } {
+  let nowMs = startMs;
+  return {
+    now: () => nowMs,
+    advance(ms) {
+      nowMs += ms;
+    },
+  };
+}
+
+/**
+ * A fresh database with the owner's schema and seed, on the server at `TEST_DATABASE_URL`, else on one of this process's own.
+ * `drop` it after the suite.
+ */
+export async function freshDatabase(
+  owner: "inventory" | "orders" | "users",
+): Promise<{ url: string; drop(): Promise<void> }> {
+  const given = process.env.TEST_DATABASE_URL;
+  const server = given ? { url: given, stop: async () => {} } : await ownServer();
+  const folder = new URL(`../${owner}/`, import.meta.url);
+  const scratch = await createScratch(server.url, { folder });
+  return {
+    url: scratch.url,
+    async drop() {
+      await scratch.drop();
+      await server.stop();
+    },
+  };
+}
+
+/** Throw-away PostgreSQL for one suite: not durable, gone with its folder. */
+export async function ownServer(): Promise<{ url: string; stop(): Promise<void> }> {
+  const dataDir = await mkdtemp(join(tmpdir(), "shop-postgres-"));
+  const server = await startPostgres({ dataDir, durable: false });
+  return {
+    url: server.url,
+    async stop() {
+      await server.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

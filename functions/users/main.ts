@@ -1,0 +1,16 @@
+import { createApp } from "@shop/platform/app";
+import { createDatabase } from "@shop/platform/database";
+import { program } from "@shop/platform/program";
+import { serve } from "@shop/platform/serve";
+import { config } from "./config.ts";
+import { addRoutes } from "./routes.ts";
+import { createService } from "./service.ts";
+import { createStore } from "./store.postgres.ts";
+
+program({ service: "users", config, env: process.env }, ({ config, log }) => {
+  const database = createDatabase({ url: config.DATABASE_URL, log, connectionsMax: config.DATABASE_CONNECTIONS_MAX });
+  const service = createService({ store: createStore(database) });
+  const info = { title: "users", description: "The people the shop knows by name." };
+  const app = addRoutes(createApp({ log, info }), { service });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log, close: database.close });
+});

@@ -1,0 +1,5 @@
+-- Up Migration
+create table users (
+  id integer primary key,
+  name text not null
+);
