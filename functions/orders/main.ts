@@ -1,4 +1,5 @@
 import { createApp } from "@shop/platform/app";
+import { backgroundCall } from "@shop/platform/call";
 import { createPeer } from "@shop/platform/client";
 import { createDatabase } from "@shop/platform/database";
 import { exit, program } from "@shop/platform/program";
@@ -6,8 +7,9 @@ import { serve } from "@shop/platform/serve";
 import { config } from "./config.ts";
 import { addRoutes } from "./routes.ts";
 import { createService } from "./service.ts";
-import { settle } from "./settle.ts";
 import { createStore } from "./store.postgres.ts";
+
+const settleStepTimeoutMs = 5_000;
 
 program({ service: "orders", config, env: process.env }, async ({ config, log }) => {
   const database = createDatabase({ url: config.DATABASE_URL, log, connectionsMax: config.DATABASE_CONNECTIONS_MAX });
@@ -15,7 +17,11 @@ program({ service: "orders", config, env: process.env }, async ({ config, log })
   const service = createService({ store: createStore(database), inventory });
 
   const command = process.argv[2] ?? "serve";
-  if (command === "settle") return exit(log, (await settle({ service, database, log })) ? 0 : 1);
+  if (command === "settle") {
+    const count = await service.settle((work) => backgroundCall({ log, timeoutMs: settleStepTimeoutMs }, work));
+    if (count.settled + count.failed > 0) log.info(count, "settle");
+    return exit(log, count.failed === 0 ? 0 : 1);
+  }
   if (command !== "serve") throw new Error(`Cannot run "${command}": should be serve or settle`);
 
   const info = { title: "orders", description: "Orders: placed once, settled once, kept for ever." };

@@ -16,8 +16,7 @@ import {
   Subject,
   subjectHeader,
 } from "./contract.ts";
-import { anonymous, priceLines, type Service } from "./service.ts";
-import type { OrderRow, RejectedOrder } from "./store.ts";
+import { anonymous, type OrderRow, priceLines, type RejectedOrder, type Service } from "./service.ts";
 
 const subject = { [subjectHeader.toLowerCase() as "visitor-subject"]: v.optional(Subject, anonymous) };
 const SubjectHeaders = v.object(subject);

@@ -7,7 +7,11 @@ import { v7 as uuidv7 } from "uuid";
 import type { PlaceOrder } from "./contract.ts";
 import type { OrderRow, PendingOrder, Settlement, Store } from "./store.ts";
 
+export type { OrderRow, RejectedOrder } from "./store.ts";
 export type Service = ReturnType<typeof createService>;
+
+/** Gives a piece of work a call of its own. */
+type Run = <T>(work: (call: Call) => Promise<T>) => Promise<T>;
 
 /** Whoever came without a visitor's secret. */
 export const anonymous = "anonymous";
@@ -46,21 +50,22 @@ export function createService({ store, inventory }: { store: Store; inventory: P
       return store.ofSubject(subject, limit, cursor, call);
     },
 
-    /** Drives every pending order on, past those that fail. `run` gives each step a call of its own. */
-    async settle(
-      run: <T>(work: (call: Call) => Promise<T>) => Promise<T>,
-    ): Promise<{ settled: number; failed: number }> {
+    /** The maintenance job: drives every pending order on, past those that fail; at most one at a time. */
+    async settle(run: Run): Promise<{ settled: number; failed: number }> {
       const count = { settled: 0, failed: 0 };
-      let after = "";
-      for (;;) {
-        const page = await run((call) => store.pending(pendingPageMax, after, call));
-        for (const order of page) {
-          const settled = await run((call) => settles(order, call));
-          count[settled ? "settled" : "failed"] += 1;
-          after = order.id;
-        }
-        if (page.length < pendingPageMax) return count;
-      }
+      await store.exclusively(async () => {
+        let page: PendingOrder[];
+        let after = "";
+        do {
+          page = await run((call) => store.pending(pendingPageMax, after, call));
+          for (const order of page) {
+            const settled = await run((call) => settles(order, call));
+            count[settled ? "settled" : "failed"] += 1;
+            after = order.id;
+          }
+        } while (page.length === pendingPageMax);
+      });
+      return count;
     },
   };
 

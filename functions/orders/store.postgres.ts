@@ -57,6 +57,18 @@ export function createStore(database: Database): Store {
         );
         return rows;
       }),
+
+    async exclusively(work) {
+      const session = await database.pool.connect();
+      session.on("error", () => {}); // a lost lock is harmless: every step may run twice
+      try {
+        const { rows } = await session.query("select pg_try_advisory_lock(hashtext('orders settle')) as mine");
+        if (rows[0].mine) await work();
+        return rows[0].mine;
+      } finally {
+        session.release(true); // ends the session, and with it the lock
+      }
+    },
   };
 }
 

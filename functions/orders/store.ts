@@ -24,4 +24,6 @@ export type Store = {
   ofSubject(subject: string, limit: number, cursor: string | undefined, call: Call): Promise<OrderRow[]>;
   /** Oldest first, younger than `after`. */
   pending(limit: number, after: string, call: Call): Promise<PendingOrder[]>;
+  /** Runs `work` unless another process does so already; whether it ran. */
+  exclusively(work: () => Promise<void>): Promise<boolean>;
 };

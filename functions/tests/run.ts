@@ -1,0 +1,64 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { ownServer } from "@shop/platform/testing";
+
+type Step = { runtime: "bun" | "deno"; paths: string[] };
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const functions = ["platform", "inventory", "orders", "users", "gateway", "frontend"].map((name) => `functions/${name}`);
+
+/** One suite is a few steps, each one runtime over some folders; `*` is this folder without its subfolders. */
+const suites: Record<string, Step[]> = {
+  test: [{ runtime: "bun", paths: [...functions, "functions/dev", "functions/tests/shop"] }],
+  "test:deno": [{ runtime: "deno", paths: [...functions] }],
+  "test:races": [{ runtime: "bun", paths: ["functions/tests/races"] }],
+  "test:browser": [{ runtime: "bun", paths: ["functions/tests/browser"] }],
+};
+
+const { positionals, values } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: { full: { type: "boolean", default: false } },
+});
+const steps = suites[positionals[0] ?? ""];
+if (!steps) {
+  console.error(`Cannot run "${positionals[0] ?? ""}": should be one of ${Object.keys(suites).join(", ")}`);
+  process.exit(2);
+}
+
+const count = { passed: 0, failed: 0, skipped: 0 };
+const scratch = await mkdtemp(join(tmpdir(), "shop-suites-"));
+const server = await ownServer();
+try {
+  for (const [index, step] of steps.entries()) await run(step, join(scratch, `${index}.xml`));
+} finally {
+  await server.stop();
+  await rm(scratch, { recursive: true });
+}
+console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exit(count.failed === 0 ? 0 : 1);
+
+async function run({ runtime, paths }: Step, report: string): Promise<void> {
+  const command =
+    runtime === "bun"
+      ? ["bun", "test", "--timeout=300000", "--reporter=junit", `--reporter-outfile=${report}`, ...paths.map((path) => `./${path}/`)]
+      : ["node_modules/.bin/deno", "test", "--allow-all", "--no-check", `--junit-path=${report}`, ...paths];
+  console.log(`\n${command.slice(0, 2).join(" ")} ${paths.join(" ")}`);
+  const { exited } = Bun.spawn(command, {
+    cwd: root,
+    env: { ...process.env, TEST_DATABASE_URL: server.url, TEST_FULL: values.full ? "1" : "" },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const code = await exited;
+  const tests = (await readFile(report, "utf8").catch(() => "")).split("<testcase").slice(1);
+  const failed = tests.filter((test) => /<(failure|error)\b/.test(test)).length;
+  const skipped = tests.filter((test) => /<skipped\b/.test(test)).length;
+  count.failed += failed;
+  count.skipped += skipped;
+  count.passed += tests.length - failed - skipped;
+  // A runner that died, or ran nothing, must not read as passed.
+  if ((code !== 0 && failed === 0) || tests.length === 0) count.failed += 1;
+}

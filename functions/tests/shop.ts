@@ -1,0 +1,116 @@
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { type RunningProcess, startProcess } from "@shop/dev/process";
+import { shop as functions } from "@shop/dev/shop";
+import { eventually, freshDatabase } from "@shop/platform/testing";
+
+export type FunctionName = "frontend" | "gateway" | "orders" | "inventory" | "users";
+type Owner = "inventory" | "orders" | "users";
+type Runtime = "bun" | "deno";
+
+type ShopOptions = {
+  runtime?: Runtime;
+  /** The built bundles instead of the sources. */
+  bundled?: boolean;
+  /** Further variables of one function. */
+  env?: Partial<Record<FunctionName, Record<string, string>>>;
+};
+
+export type Shop = {
+  readonly urls: Readonly<Record<FunctionName, string>>;
+  readonly frontendUrl: string;
+  readonly gatewayUrl: string;
+  readonly databases: Readonly<Record<Owner, { url: string }>>;
+  /** Every line the functions have written. */
+  readonly lines: string[];
+  readonly processes: ReadonlyMap<FunctionName, RunningProcess>;
+  /** Starts a function that has ended, at its old address, and waits until it listens. */
+  start(name: FunctionName): Promise<void>;
+  /** Runs the maintenance job to its end; its exit code. */
+  settle(): Promise<number | null>;
+  stop(): Promise<void>;
+};
+
+const owners: readonly Owner[] = ["inventory", "orders", "users"];
+const folder = fileURLToPath(new URL("..", import.meta.url));
+
+/** The program and its first arguments that run a TypeScript file on a runtime. */
+export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
+  return runtime === "bun" ? ["bun"] : ["deno", "run", "--allow-all", "--no-check"];
+}
+
+/** The five functions as bare processes on free ports, each owner with a fresh database; no proxy between them. */
+export async function startShop({ runtime = "bun", bundled = false, env = {} }: ShopOptions = {}): Promise<Shop> {
+  const scratch = Object.fromEntries(
+    await Promise.all(owners.map(async (owner) => [owner, await freshDatabase(owner)] as const)),
+  ) as Record<Owner, { url: string; drop(): Promise<void> }>;
+  const ports = Object.fromEntries(
+    await Promise.all(functions.map(async ({ name }) => [name, await freePort()] as const)),
+  ) as Record<FunctionName, number>;
+  const urls = Object.fromEntries(
+    Object.entries(ports).map(([name, port]) => [name, `http://127.0.0.1:${port}`]),
+  ) as Record<FunctionName, string>;
+  const processes = new Map<FunctionName, RunningProcess>();
+  const lines: string[] = [];
+
+  const run = (name: FunctionName, ...args: string[]) => {
+    const { peers } = functions.find((one) => one.name === name) ?? { peers: {} };
+    return startProcess({
+      command: [...runtimeCommand(runtime), `${folder}${name}/${bundled ? "dist/main.js" : "main.ts"}`, ...args],
+      orphanSignal: "SIGKILL",
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        HOST: "127.0.0.1",
+        PORT: String(ports[name]),
+        ...Object.fromEntries(Object.entries(peers).map(([key, peer]) => [key, urls[peer as FunctionName]])),
+        ...(name in scratch && { DATABASE_URL: scratch[name as Owner].url }),
+        ...env[name],
+      },
+      onLine: (line) => lines.push(line),
+    });
+  };
+
+  const started: Shop = {
+    urls,
+    frontendUrl: urls.frontend,
+    gatewayUrl: urls.gateway,
+    databases: scratch,
+    lines,
+    processes,
+    async start(name) {
+      processes.set(name, run(name));
+      await eventually(`${name} listens`, () =>
+        fetch(`${urls[name]}/readyz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      );
+    },
+    async settle() {
+      return (await run("orders", "settle").closed).code;
+    },
+    async stop() {
+      const running = [...processes.values()];
+      for (const one of running) {
+        one.signal("SIGCONT");
+        one.signal("SIGTERM");
+      }
+      await Promise.all(running.map(({ exited }) => exited));
+      await Promise.all(Object.values(scratch).map(({ drop }) => drop()));
+    },
+  };
+  await Promise.all(functions.map(({ name }) => started.start(name as FunctionName)));
+  return started;
+}
+
+/** A TCP port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const server = createServer().on("error", reject);
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    server.close(() => (address && typeof address === "object" ? resolve(address.port) : reject(new Error("no port"))));
+  });
+  return promise;
+}
