@@ -18,8 +18,8 @@ import {
 } from "./contract.ts";
 import { anonymous, type OrderRow, priceLines, type RejectedOrder, type Service } from "./service.ts";
 
-const subject = { [subjectHeader.toLowerCase() as "visitor-subject"]: v.optional(Subject, anonymous) };
-const SubjectHeaders = v.object(subject);
+const subjectEntry = { [subjectHeader.toLowerCase() as "visitor-subject"]: v.optional(Subject) };
+const SubjectHeaders = v.object(subjectEntry);
 const PlaceHeaders = v.object({
   ...subject,
   [idempotencyKeyHeader.toLowerCase() as "idempotency-key"]: IdempotencyKey,
@@ -49,7 +49,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
       const { order, replayed } = await service.place(
         c.req.valid("json"),
         headers["idempotency-key"],
-        headers["visitor-subject"],
+        headers["visitor-subject"] ?? anonymous,
         c.var.call,
       );
       if (replayed) c.header(replayedHeader, "true");
@@ -79,7 +79,8 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     input("query", PageQuery),
     async (c) => {
       const { limit, cursor } = c.req.valid("query");
-      const rows = await service.page(c.req.valid("header")["visitor-subject"], Number(limit), cursor, c.var.call);
+      const subject = c.req.valid("header")["visitor-subject"] ?? anonymous;
+      const rows = await service.page(subject, Number(limit), cursor, c.var.call);
       const last = rows.length === Number(limit) ? rows.at(-1) : undefined;
       return c.json({ orders: rows.map(toOrder), ...(last && { nextCursor: last.id }) });
     },
@@ -96,7 +97,8 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     input("header", SubjectHeaders),
     async (c) => {
       const { orderId } = c.req.valid("param");
-      return c.json(toOrder(await service.find(orderId, c.req.valid("header")["visitor-subject"], c.var.call)));
+      const subject = c.req.valid("header")["visitor-subject"] ?? anonymous;
+      return c.json(toOrder(await service.find(orderId, subject, c.var.call)));
     },
   );
 

@@ -33,7 +33,7 @@ const number = (minimum: number, maximum: number, unset: number) => {
 
 const url = (text: string, ...protocols: string[]) =>
   v.pipe(
-    v.string(text),
+    v.optional(v.string(), ""),
     v.check((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), text),
   );
 

@@ -36,7 +36,7 @@ const folder = fileURLToPath(new URL("..", import.meta.url));
 
 /** The program and its first arguments that run a TypeScript file on a runtime. */
 export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
-  return runtime === "bun" ? ["bun"] : ["deno", "run", "--allow-all", "--no-check"];
+  return runtime === "bun" ? ["bun"] : ["deno", "run", "--allow-all", "--no-check", "--unstable-no-legacy-abort"];
 }
 
 /** The five functions as bare processes on free ports, each owner with a fresh database; no proxy between them. */

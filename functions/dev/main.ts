@@ -1,0 +1,78 @@
+import { fileURLToPath } from "node:url";
+import { migrate, owners, provision, seed } from "./database.ts";
+import { type Flags, parseFlags, usage } from "./flags.ts";
+import { startMaintenance } from "./maintenance.ts";
+import { openMiniature } from "./miniature.ts";
+import { banner, createPrinter, duration } from "./print.ts";
+import { openServer } from "./server.ts";
+import { shop } from "./shop.ts";
+import { watchSources } from "./watch.ts";
+
+const functionsDir = fileURLToPath(new URL("..", import.meta.url));
+const projectDir = fileURLToPath(new URL("../..", import.meta.url));
+const maintenanceEveryMs = 60_000;
+const sourceQuietMs = 100;
+
+try {
+  const flags = parseFlags(process.argv.slice(2), process.env, shop);
+  if (flags.help) process.stdout.write(usage);
+  else await run(flags);
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}
+
+async function run({ functions, windowMs }: Flags): Promise<void> {
+  const startedMs = performance.now();
+  const interrupted = interruption();
+  const names = functions.map(({ name }) => name);
+  const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const printer = createPrinter({ write: (text) => process.stdout.write(text), colour, names });
+
+  await using closing = new AsyncDisposableStack();
+  const { promise: databaseUrls, resolve: openGate } = Promise.withResolvers<Record<string, string>>();
+  const miniature = await openMiniature({
+    functions,
+    command: (name) => [process.execPath, `${functionsDir}${name}/main.ts`],
+    env: process.env,
+    databaseUrls,
+    windowMs,
+    onEvent: printer.event,
+  });
+
+  const server = await openServer({ env: process.env, projectDir });
+  closing.defer(server.close);
+  closing.defer(miniature.close);
+  const urls = await provision(server.adminUrl);
+  for (const owner of owners) await migrate(urls[owner.name], owner.migrations);
+  await seed(urls);
+  openGate(urls);
+
+  closing.defer(
+    await watchSources({ folder: functionsDir, functions: names, quietMs: sourceQuietMs, onChange: miniature.renew }),
+  );
+  const maintenance = startMaintenance({
+    command: [process.execPath, `${functionsDir}orders/main.ts`, "settle"],
+    env: () => miniature.env("orders"),
+    everyMs: maintenanceEveryMs,
+    onLine: (line) => printer.event("orders", { type: "line", line }),
+    onFailure: (detail) => printer.warn("orders", `Cannot settle "orders": ${detail}`),
+  });
+  closing.defer(maintenance.stop);
+  printer.text(
+    banner({ url: miniature.url, databaseUrl: server.adminUrl, windowMs, readyMs: performance.now() - startedMs }),
+  );
+
+  await interrupted;
+  printer.text("\nStopping; again to end at once.\n");
+}
+
+/** Resolves at the first Ctrl-C or SIGTERM; the second ends this process at once, and with it all others. */
+function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    let count = 0;
+    const onSignal = () => (count++ === 0 ? resolve() : process.exit(130));
+    process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  });
+}

@@ -1,0 +1,162 @@
+import { describeExit } from "./instance.ts";
+import type { SlotEvent } from "./slot.ts";
+
+export interface PrinterOptions {
+  write: (text: string) => void;
+  colour: boolean;
+  /** Who speaks, in the order of their colours. */
+  names: readonly string[];
+  now?: () => Date;
+}
+
+export interface Printer {
+  /** Text as it is. */
+  text(text: string): void;
+  /** What happens to a function, and what it logs. */
+  event(name: string, event: SlotEvent): void;
+  /** Something went wrong, but we go on. */
+  warn(name: string, text: string): void;
+}
+
+export interface BannerOptions {
+  url: (name: string) => string;
+  databaseUrl: string;
+  windowMs: number;
+  readyMs: number;
+  paint: Paint;
+}
+
+/** What somebody who has just started the shop wants to know. */
+export function banner({ url, databaseUrl, windowMs, readyMs, paint }: BannerOptions): string {
+  const link = (label: string, target: string) => `  ${paint("dim", label.padEnd(9))} ${target}`;
+  const sleep = windowMs === Number.POSITIVE_INFINITY ? "never" : `${duration(windowMs)} after their last reply`;
+  return [
+    "",
+    `${paint("bold", "  The shop is open")} ${paint("dim", `after ${duration(readyMs)}`)}`,
+    "",
+    link("page", url("frontend")),
+    link("API", `${url("gateway")}/api`),
+    link("docs", `${url("frontend")}/docs`),
+    link("database", databaseUrl),
+    link("sleep", sleep),
+    "",
+    `  curl ${url("gateway")}/api/orders --json '{"item":"item3","quantity":2}'`,
+    "",
+    "",
+  ].join("\n");
+}
+
+type Style = "red" | "green" | "yellow" | "blue" | "magenta" | "cyan" | "bold" | "dim";
+
+const codes: Record<Style, number> = {
+  bold: 1,
+  dim: 2,
+  red: 31,
+  green: 32,
+  yellow: 33,
+  blue: 34,
+  magenta: 35,
+  cyan: 36,
+};
+const speakers: readonly Style[] = ["cyan", "magenta", "blue", "green", "yellow"];
+
+export type Paint = (style: Style, text: string) => string;
+
+export function createPaint(colour: boolean): Paint {
+  return (style, text) => (colour ? `\x1b[${codes[style]}m${text}\x1b[0m` : text);
+}
+
+/** One prefixed line for everything that happens. */
+export function createPrinter({ write, colour, names, now = () => new Date() }: PrinterOptions): Printer {
+  const paint = createPaint(colour);
+  const width = Math.max(...names.map((name) => name.length));
+  const style = (name: string) => speakers[names.indexOf(name) % speakers.length] ?? "dim";
+  const say = (name: string, text: string) => {
+    const prefix = `${paint("dim", clock(now()))}  ${paint(style(name), name.padEnd(width))}  `;
+    for (const line of text.split("\n")) write(`${prefix}${line}\n`);
+  };
+  return {
+    text: write,
+    event: (name, event) => say(name, describeEvent(name, event, paint)),
+    warn: (name, text) => say(name, paint("red", text)),
+  };
+}
+
+function describeEvent(name: string, event: SlotEvent, paint: Paint): string {
+  switch (event.type) {
+    case "line":
+      return describeLog(event.line, paint);
+    case "awake":
+      return `${paint("green", "▲ awake")} in ${duration(event.bootMs)}`;
+    case "failed":
+      return paint("red", `Cannot wake "${name}": ${event.detail}`);
+    case "died":
+      return paint("red", `Cannot keep "${name}" awake: ${describeExit(event.exit)}`);
+    case "changed":
+      return `${paint("yellow", "↻ changed")}: the next request wakes a fresh process`;
+    case "asleep": {
+      const { awakeMs, requests, killed, exit } = event;
+      if (killed) return paint("red", `Cannot end "${name}" by SIGTERM: killed`);
+      const how = exit.code === 0 ? "" : paint("red", `, ${describeExit(exit)}`);
+      return `${paint("dim", "▽ asleep")} after ${duration(awakeMs)}, ${requests} request${requests === 1 ? "" : "s"}${how}`;
+    }
+  }
+}
+
+interface LoggedError {
+  message?: string;
+  stack?: string;
+  cause?: LoggedError;
+}
+
+/** A pino line as a person wants to read it; any other line as it is. */
+export function describeLog(line: string, paint: Paint): string {
+  const log = parseObject(line);
+  if (typeof log?.msg !== "string") return line;
+  const { level, time, service, pid, hostname, request_id, trace_id, err, msg, ...rest } = log;
+  const { method, route, status_code: status, duration_ms: ms, ...fields } = rest;
+  const text =
+    typeof status === "number"
+      ? [method, route, paint(statusStyle(status), `${status}`), duration(Number(ms))].join(" ")
+      : paint(levelStyle(`${level}`), msg);
+  const details = Object.entries(fields).map(([key, value]) => paint("dim", `${key}=${show(value)}`));
+  const trace = typeof trace_id === "string" ? [paint("dim", trace_id)] : [];
+  return [[text, ...details, ...trace].join("  "), ...describeError(err as LoggedError | undefined, paint)].join("\n");
+}
+
+function describeError(error: LoggedError | undefined, paint: Paint): string[] {
+  if (!error) return [];
+  const lines = (error.stack ?? error.message ?? "").split("\n").map((line) => `  ${line.trim()}`);
+  return [...lines.map((line) => paint("red", line)), ...describeError(error.cause, paint)];
+}
+
+function statusStyle(status: number): Style {
+  if (status >= 500) return "red";
+  return status >= 400 ? "yellow" : "green";
+}
+
+function levelStyle(level: string): Style {
+  if (level === "error" || level === "fatal") return "red";
+  return level === "warn" ? "yellow" : "dim";
+}
+
+function parseObject(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+const show = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+const clock = (time: Date): string => time.toTimeString().slice(0, 8);
+
+/** Milliseconds for people. */
+export function duration(ms: number): string {
+  if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`;
+  return `${Math.round(ms / 6_000) / 10} min`;
+}
