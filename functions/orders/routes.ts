@@ -21,7 +21,7 @@ import { anonymous, type OrderRow, priceLines, type RejectedOrder, type Service 
 const subjectEntry = { [subjectHeader.toLowerCase() as "visitor-subject"]: v.optional(Subject) };
 const SubjectHeaders = v.object(subjectEntry);
 const PlaceHeaders = v.object({
-  ...subject,
+  ...subjectEntry,
   [idempotencyKeyHeader.toLowerCase() as "idempotency-key"]: IdempotencyKey,
 });
 
