@@ -21,9 +21,17 @@ export class BootError extends Error {
 
 const readyPollMs = 5;
 
+/** Where a process listens. */
+export interface Target {
+  port: number;
+  /** Its connections are kept alive: a process that closes them early would lose a refusal whose body it never read. */
+  agent: http.Agent;
+}
+
 /** One process of a function: waking → awake → draining → gone, each at most once. */
-export class Instance {
+export class Instance implements Target {
   readonly port = freePort();
+  readonly agent = new http.Agent({ keepAlive: true });
   readonly exited: Promise<ProcessExit>;
   /** Rejects with a {@link BootError}, but not when the process was drained before it was ready. */
   readonly ready: Promise<void>;

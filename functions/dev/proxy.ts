@@ -1,5 +1,6 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Target } from "./instance.ts";
 import { answerProblem } from "./problem.ts";
 import type { Slot } from "./slot.ts";
 
@@ -43,9 +44,9 @@ export async function openProxy({ slot, port, ready }: ProxyOptions): Promise<Re
 
 /** A scrape must neither wake a function nor keep it awake. */
 function passScrape(slot: Slot, request: IncomingMessage, reply: ServerResponse): void {
-  const { name, awakePort: port } = slot;
-  if (port === undefined) answerProblem(request, reply, "unavailable", `Cannot read the metrics of "${name}": asleep`);
-  else pass({ request, reply, port, name, headers: endToEnd(request.rawHeaders) });
+  const { name, awake: target } = slot;
+  if (!target) answerProblem(request, reply, "unavailable", `Cannot read the metrics of "${name}": asleep`);
+  else pass({ request, reply, target, name, headers: endToEnd(request.rawHeaders) });
 }
 
 async function passRequest(slot: Slot, request: IncomingMessage, reply: ServerResponse): Promise<void> {
@@ -57,21 +58,29 @@ async function passRequest(slot: Slot, request: IncomingMessage, reply: ServerRe
     lease.release();
   } else {
     reply.once("close", lease.release);
-    pass({ request, reply, port: lease.port, name, headers: forwarded(request) });
+    pass({ request, reply, target: lease.target, name, headers: forwarded(request) });
   }
 }
 
 interface Pass {
   request: IncomingMessage;
   reply: ServerResponse;
-  port: number;
+  target: Target;
   name: string;
   headers: string[];
 }
 
-function pass({ request, reply, port, name, headers }: Pass): void {
+function pass({ request, reply, target, name, headers }: Pass): void {
   const { method = "GET", url = "/" } = request;
-  const upstream = http.request({ host: "127.0.0.1", port, method, path: url, headers, agent: false, setHost: false });
+  const upstream = http.request({
+    host: "127.0.0.1",
+    port: target.port,
+    agent: target.agent,
+    method,
+    path: url,
+    headers,
+    setHost: false,
+  });
   upstream.on("response", (answer) => {
     reply.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders));
     answer.on("error", () => reply.destroy());

@@ -1,4 +1,4 @@
-import { BootError, Instance, type InstanceOptions } from "./instance.ts";
+import { BootError, Instance, type InstanceOptions, type Target } from "./instance.ts";
 import type { ProcessExit } from "./process.ts";
 
 export type SlotEvent =
@@ -20,7 +20,7 @@ export interface SlotOptions extends Omit<InstanceOptions, "env" | "onLine"> {
 
 /** The right to send one request to a process. */
 export interface Lease {
-  port: number;
+  target: Target;
   /** To be called once, when the reply has ended. */
   release: () => void;
 }
@@ -43,9 +43,9 @@ export class Slot {
     this.#options = options;
   }
 
-  /** The port of the process that is awake, if one is; to ask neither wakes nor prolongs. */
-  get awakePort(): number | undefined {
-    return this.#instance?.state === "awake" ? this.#instance.port : undefined;
+  /** The process that is awake, if one is; to ask neither wakes nor prolongs. */
+  get awake(): Target | undefined {
+    return this.#instance?.state === "awake" ? this.#instance : undefined;
   }
 
   /** Wakes the function when it sleeps. All who wait for one boot share its {@link BootError}. */
@@ -125,7 +125,7 @@ export class Slot {
       instance.end();
       if (instance === this.#instance && instance.inFlight === 0) this.#startWindow();
     };
-    return { port: instance.port, release };
+    return { target: instance, release };
   }
 
   #startWindow(): void {

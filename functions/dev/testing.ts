@@ -4,42 +4,43 @@ import http, { type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SlotEvent } from "./slot.ts";
+import { openProxy } from "./proxy.ts";
+import { Slot, type SlotEvent, type SlotOptions } from "./slot.ts";
 
 /** A function that behaves: ready at once, drains on SIGTERM. */
 export const wellBehaved = `
+import http from "node:http";
+
 const { PORT, K_REVISION } = process.env;
-const replies = {
-  "/readyz": () => new Response("OK"),
-  "/metrics": () => new Response("up 1\\n"),
-  "/echo": (request) => new Response(request.body, { headers: [["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"]] }),
-  "/headers": (request) => Response.json([...request.headers]),
-  "/env": () => Response.json(process.env),
-  "/204": () => new Response(null, { status: 204 }),
-  "/304": () => new Response(null, { status: 304, headers: { ETag: '"x"' } }),
-  "/away": () => Response.redirect("http://example.com/", 302),
-  "/gzip": () => new Response(Bun.gzipSync("zipped"), { headers: { "Content-Encoding": "gzip" } }),
-  "/413": () => new Response("too much", { status: 413 }),
+const paths = {
+  "/readyz": (request, reply) => reply.end("OK"),
+  "/metrics": (request, reply) => reply.end(request.headers["x-forwarded-for"] ?? "no proxy"),
+  "/env": (request, reply) => reply.end(JSON.stringify(process.env)),
+  "/echo": (request, reply) => {
+    reply.writeHead(200, ["Set-Cookie", "a=1", "Set-Cookie", "b=2"]);
+    reply.flushHeaders();
+    request.pipe(reply);
+  },
+  "/mirror": ({ method, url, rawHeaders }, reply) => reply.end(JSON.stringify({ method, url, rawHeaders })),
+  "/204": (request, reply) => reply.writeHead(204).end(),
+  "/304": (request, reply) => reply.writeHead(304, { ETag: "x" }).end(),
+  "/302": (request, reply) => reply.writeHead(302, { Location: "/elsewhere" }).end(),
+  "/413": (request, reply) => reply.writeHead(413).end("too much"),
+  "/gzip": (request, reply) => reply.writeHead(200, { "Content-Encoding": "gzip" }).end(Bun.gzipSync("zipped")),
   "/die": () => process.exit(3),
-  "/hang": (request) => {
-    request.signal.addEventListener("abort", () => console.log("caller gone"));
+  "/die-late": (request, reply) => reply.write("half", () => setTimeout(() => process.exit(3), 10)),
+  "/hang": (request, reply) => {
+    reply.on("close", () => console.log("caller gone"));
     console.log("hanging");
-    return new Promise(() => {});
   },
 };
-const server = Bun.serve({
-  hostname: "127.0.0.1",
-  port: Number(PORT),
-  idleTimeout: 0,
-  fetch(request) {
-    const { pathname } = new URL(request.url);
-    return replies[pathname]?.(request) ?? Response.json({ pid: process.pid, revision: K_REVISION });
-  },
+const whoami = (request, reply) => reply.end(JSON.stringify({ pid: process.pid, revision: K_REVISION }));
+const server = http.createServer((request, reply) => {
+  const [, path] = request.url.split(/([/]\\w*-?\\w*)/);
+  (paths[path] ?? whoami)(request, reply);
 });
-process.on("SIGTERM", async () => {
-  await server.stop();
-  process.exit(0);
-});
+server.listen(Number(PORT), "127.0.0.1");
+process.on("SIGTERM", () => server.close(() => process.exit(0)));
 `;
 
 /** A function's source in a folder of its own. */
@@ -96,10 +97,31 @@ export function alive(pid: number): boolean {
   return stdout.trim() !== "" && !stdout.startsWith("Z");
 }
 
-/** Collects a slot's events. */
-export function record() {
+/** A slot with a port before it, as `bun run dev` has five; by itself it never sleeps. */
+export async function openFunction(file: string, overrides: Partial<Omit<SlotOptions, "onEvent">> = {}) {
   const events: SlotEvent[] = [];
-  const count = (type: SlotEvent["type"]) => events.filter((event) => event.type === type).length;
-  const lines = () => events.flatMap((event) => (event.type === "line" ? [event.line] : []));
-  return { events, onEvent: (event: SlotEvent) => void events.push(event), count, lines };
+  const slot = new Slot({
+    name: "orders",
+    command: [process.execPath, file],
+    env: () => process.env,
+    windowMs: Number.POSITIVE_INFINITY,
+    bootTimeoutMs: 10_000,
+    drainTimeoutMs: 10_000,
+    killTimeoutMs: 10_000,
+    onEvent: (event) => void events.push(event),
+    ...overrides,
+  });
+  const proxy = await openProxy({ slot, port: 0, ready: Promise.resolve() });
+  return {
+    slot,
+    proxy,
+    url: `http://127.0.0.1:${proxy.port}`,
+    count: (type: SlotEvent["type"]) => events.filter((event) => event.type === type).length,
+    asleep: () => events.find((event) => event.type === "asleep"),
+    lines: () => events.flatMap((event) => (event.type === "line" ? [event.line] : [])),
+    async [Symbol.asyncDispose]() {
+      await proxy.close(0);
+      await slot.stop();
+    },
+  };
 }

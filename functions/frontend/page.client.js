@@ -4,7 +4,7 @@
  * @typedef {{ item: string, name: string, price: number, currency: string, available: number }} Product
  * @typedef {{ item: string, quantity: number }} Line
  * @typedef {{ orderId: string, status: string, lines: Line[], total?: number, currency?: string, createdAt: string }} Order
- * @typedef {{ key: string, body: string }} Intent
+ * @typedef {{ key: string, line: Line }} Intent
  * @typedef {{ status: number, data: any, headers: Headers }} Answer  `status` 0: no answer came
  */
 
@@ -124,9 +124,16 @@ async function refreshProducts() {
   const refresh = ++refreshes;
   const answer = await request("GET", "/api/products");
   if (refresh !== refreshes) return; // a later refresh knows better
-  if (answer.status === 200) showProducts(answer.data.products);
-  else byId("freshness").textContent = `Cannot refresh the products: ${explain(answer)}`;
   byId("products").ariaBusy = "false";
+  if (answer.status === 200) showProducts(answer.data.products);
+  else if (products.size > 0) byId("freshness").textContent = `Cannot refresh: ${explain(answer)}`;
+  else showNoProducts("The products cannot be shown.", explain(answer));
+}
+
+/** @param {string} message @param {string} [reason] */
+function showNoProducts(message, reason = "") {
+  byId("products").replaceChildren(build("no-products", { message, reason }));
+  byId("freshness").textContent = "";
 }
 
 /** @param {Product[]} list */
@@ -136,30 +143,33 @@ function showProducts(list) {
   products.clear();
   for (const product of list) products.set(product.item, product);
   // Known cards are filled in place: a refresh must not take the choice or the keyboard's focus away.
-  if (!sameItems || list.length === 0) cards.replaceChildren(...list.map(buildCard));
+  if (!sameItems) cards.replaceChildren(...list.map(buildCard));
   list.forEach(({ name, price, currency, available }, index) => {
     const card = /** @type {HTMLElement} */ (cards.children[index]);
     /** @type {HTMLInputElement} */ (card.querySelector("input")).disabled = available < 1;
     card.classList.toggle("scarce", available < scarceBelow);
+    card.classList.toggle("sold-out", available < 1);
     fill(card, { name, price: money(price, currency), stock: describeStock(available) });
   });
   if (byId("inventory").hasChildNodes()) showInventory(list.map(({ item, available }) => [item, available]));
-  const time = new Date().toLocaleTimeString("en-GB");
-  byId("freshness").textContent = list.length ? `Stock as of ${time}` : "There is nothing to sell yet.";
-  const firstForSale = chosen() ?? input('[name="item"]:enabled');
-  if (firstForSale) firstForSale.checked = true;
+  byId("freshness").textContent = `Stock as of ${new Date().toLocaleTimeString("en-GB")}`;
+  const firstForSale = input('[name="item"]:enabled');
+  if (firstForSale && !chosen()) firstForSale.checked = true;
+  if (list.length === 0) showNoProducts("There is nothing to sell yet.");
   showTotal();
 }
 
 /** @param {Product} product */
 function buildCard({ item, name }) {
   const card = build("product", { tile: name.slice(0, 1) });
-  /** @type {HTMLInputElement} */ (card.querySelector("input")).value = item;
+  const radio = /** @type {HTMLInputElement} */ (card.querySelector("input"));
+  radio.value = item;
+  radio.checked = intended()?.line.item === item;
   if (byId(`picture-${item}-template`)) card.querySelector(".tile")?.replaceChildren(build(`picture-${item}`));
   return card;
 }
 
-const chosen = () => input('[name="item"]:checked:not(:disabled)');
+const chosen = () => input('[name="item"]:checked:not([disabled])');
 
 function showTotal() {
   const product = products.get(chosen()?.value ?? "");
@@ -175,7 +185,7 @@ const intended = () => JSON.parse(sessionStorage.getItem("order") ?? "null");
 /** @returns {Intent} */
 const newIntent = () => ({
   key: randomUuid(),
-  body: JSON.stringify({ item: chosen()?.value, quantity: quantity.valueAsNumber }),
+  line: { item: chosen()?.value ?? "", quantity: quantity.valueAsNumber },
 });
 
 /** @param {Answer} answer */
@@ -186,11 +196,11 @@ async function createOrder() {
   sessionStorage.setItem("order", JSON.stringify(intent));
   const answer = await request("POST", "/api/orders", {
     headers: { "content-type": "application/json", "idempotency-key": intent.key },
-    body: intent.body,
+    body: JSON.stringify(intent.line),
   });
   if (isFinal(answer)) sessionStorage.removeItem("order");
   showIntent();
-  showAnswer(answer, describe(JSON.parse(intent.body)));
+  showAnswer(answer, describe(intent.line));
   await Promise.all([refreshProducts(), answer.data?.success && getOrders()]);
 }
 
@@ -199,6 +209,7 @@ function showIntent() {
   const waiting = intended() !== null;
   byId("create-order").textContent = waiting ? "Ask again" : "Create Order";
   byId("new-order").hidden = !waiting;
+  if (waiting && byId("order").contains(document.activeElement)) byId("create-order").focus();
   choice.disabled = quantity.disabled = waiting;
 }
 
@@ -313,10 +324,13 @@ function setBusy(state) {
 
 byId("order").addEventListener("submit", (event) => {
   event.preventDefault();
-  act(createOrder);
+  if (chosen() || intended()) act(createOrder);
 });
 byId("order").addEventListener("input", showTotal);
 byId("new-order").addEventListener("click", forgetOrder);
+byId("products").addEventListener("click", ({ target }) => {
+  if (target instanceof HTMLButtonElement) act(refreshProducts);
+});
 byId("get-inventory").addEventListener("click", () => act(getInventory));
 byId("get-users").addEventListener("click", () => act(getUsers));
 byId("get-orders").addEventListener("click", () => act(getOrders));
@@ -327,6 +341,10 @@ byId("log").addEventListener("click", ({ target }) => {
 });
 addEventListener("focus", refreshProducts);
 
+const left = intended();
+if (left) {
+  quantity.valueAsNumber = left.line.quantity;
+  notify("waiting", "No answer yet", `${describe(left.line)}: ask again. It is never ordered twice.`);
+}
 showIntent();
-if (intended()) notify("waiting", "An order has no answer yet", "Ask again: it is never ordered twice.");
 refreshProducts();

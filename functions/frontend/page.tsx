@@ -17,6 +17,15 @@ function Templates() {
           </label>
         </li>
       </template>
+      <template id="no-products-template">
+        <li class="no-products">
+          <strong data-slot="message"></strong>
+          <span data-slot="reason"></span>
+          <button type="button" data-action>
+            Look again
+          </button>
+        </li>
+      </template>
       <template id="entry-template">
         <li class="entry">
           <span class="request">

@@ -81,8 +81,7 @@ export async function freshDatabase(
 ): Promise<{ url: string; drop(): Promise<void> }> {
   const given = process.env.TEST_DATABASE_URL;
   const server = given ? { url: given, stop: async () => {} } : await ownServer();
-  const folder = new URL(`../${owner}/`, import.meta.url);
-  const scratch = await createScratch(server.url, { folder });
+  const scratch = await createScratch(server.url, owner);
   return {
     url: scratch.url,
     async drop() {

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createPaint, createPrinter, describeLog, duration } from "./print.ts";
+import type { SlotEvent } from "./slot.ts";
+
+const plain = createPaint(false);
+const base = { level: "info", time: "2026-11-24T10:00:00.000Z", service: "orders" };
+const log = (fields: object) => describeLog(JSON.stringify({ ...base, ...fields }), plain);
+
+function printed(event: SlotEvent, colour = false): string {
+  let output = "";
+  const write = (text: string) => {
+    output += text;
+  };
+  const now = () => new Date(2026, 10, 24, 9, 8, 7);
+  createPrinter({ write, colour, names: ["gateway", "orders"], now }).event("orders", event);
+  return output;
+}
+
+test("a request's log line shows method, route, status, duration and trace", () => {
+  const fields = {
+    method: "POST",
+    route: "/orders",
+    status_code: 201,
+    duration_ms: 12.345,
+    request_id: "r",
+    trace_id: "4bf9",
+  };
+  assert.equal(log({ ...fields, msg: "request" }), "POST /orders 201 12 ms  4bf9");
+});
+
+test("another log line shows its message and its own fields", () => {
+  assert.equal(log({ msg: "listening", port: 1234, host: "127.0.0.1" }), "listening  port=1234  host=127.0.0.1");
+});
+
+test("an error is shown with its stack and its causes", () => {
+  const err = {
+    type: "Error",
+    message: "outer",
+    stack: "Error: outer\n    at a (b.ts:1:2)",
+    cause: { message: "inner" },
+  };
+  const lines = log({ level: "error", msg: "failed", err }).split("\n");
+  assert.deepEqual(lines, ["failed", "  Error: outer", "  at a (b.ts:1:2)", "  inner"]);
+});
+
+test("a line that is no log passes as it is", () => {
+  for (const line of ["panic!", "{broken", '{"no":"message"}', "[1]"]) assert.equal(describeLog(line, plain), line);
+});
+
+test("every line bears the time and its function's name", () => {
+  assert.equal(printed({ type: "line", line: "hello" }), "09:08:07  orders   hello\n");
+  assert.equal(printed({ type: "awake", bootMs: 84.2 }), "09:08:07  orders   ▲ awake in 84 ms\n");
+});
+
+test("sleep tells how long it was awake, for how many requests, and whether it ended well", () => {
+  const asleep = { type: "asleep", awakeMs: 61_234, requests: 1, killed: false } as const;
+  assert.match(printed({ ...asleep, exit: { code: 0, signal: null } }), /▽ asleep after 1 min, 1 request\n$/);
+  assert.match(printed({ ...asleep, exit: { code: 4, signal: null } }), /1 request, exit code 4\n$/);
+  const killed = printed({ ...asleep, exit: { code: null, signal: "SIGKILL" }, killed: true });
+  assert.match(killed, /Cannot end "orders" by SIGTERM: killed\n$/);
+});
+
+test("without colour there is no escape, with colour each function has its own", () => {
+  const event = { type: "line", line: "hello" } as const;
+  assert.doesNotMatch(printed(event), /\x1b/);
+  assert.match(printed(event, true), /\x1b\[35morders {2}\x1b\[0m/);
+});
+
+test("durations are for people", () => {
+  assert.deepEqual([0.123, 9.87, 84.4, 1_234, 61_000, 150_000].map(duration), [
+    "0.1 ms",
+    "9.9 ms",
+    "84 ms",
+    "1.2 s",
+    "1 min",
+    "2.5 min",
+  ]);
+});
