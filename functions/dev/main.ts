@@ -3,7 +3,7 @@ import { migrate, owners, provision, seed } from "./database.ts";
 import { type Flags, parseFlags, usage } from "./flags.ts";
 import { startMaintenance } from "./maintenance.ts";
 import { openMiniature } from "./miniature.ts";
-import { banner, createPrinter, duration } from "./print.ts";
+import { banner, createPaint, createPrinter } from "./print.ts";
 import { openServer } from "./server.ts";
 import { shop } from "./shop.ts";
 import { watchSources } from "./watch.ts";
@@ -28,7 +28,8 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
   const interrupted = interruption();
   const names = functions.map(({ name }) => name);
   const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
-  const printer = createPrinter({ write: (text) => process.stdout.write(text), colour, names });
+  const paint = createPaint(colour);
+  const printer = createPrinter({ write: (text) => process.stdout.write(text), paint, names });
 
   await using closing = new AsyncDisposableStack();
   const { promise: databaseUrls, resolve: openGate } = Promise.withResolvers<Record<string, string>>();
@@ -45,7 +46,7 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
   closing.defer(server.close);
   closing.defer(miniature.close);
   const urls = await provision(server.adminUrl);
-  for (const owner of owners) await migrate(urls[owner.name], owner.migrations);
+  for (const { name, migrations } of owners) await migrate(urls[name], migrations);
   await seed(urls);
   openGate(urls);
 
@@ -61,7 +62,13 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
   });
   closing.defer(maintenance.stop);
   printer.text(
-    banner({ url: miniature.url, databaseUrl: server.adminUrl, windowMs, readyMs: performance.now() - startedMs }),
+    banner({
+      url: miniature.url,
+      databaseUrl: server.adminUrl,
+      windowMs,
+      readyMs: performance.now() - startedMs,
+      paint,
+    }),
   );
 
   await interrupted;

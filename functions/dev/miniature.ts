@@ -77,7 +77,7 @@ export async function openMiniature(options: MiniatureOptions): Promise<Miniatur
       await close();
       const state =
         (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? "already in use" : (error as Error).message;
-      throw new Error(`Cannot open port "${port}" for ${name}: ${state}`, { cause: error });
+      throw new Error(`Cannot open port "${port}" of ${name}: ${state}`, { cause: error });
     }
   }
 

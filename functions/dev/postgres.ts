@@ -139,7 +139,8 @@ const fatal = (output: string): string =>
 async function initialise(bin: string, dataDir: string): Promise<void> {
   if (await exists(join(dataDir, "PG_VERSION"))) return;
   const draft = `${dataDir}.${randomUUID()}`;
-  await mkdir(draft, { recursive: true, mode: 0o700 });
+  await mkdir(dirname(draft), { recursive: true });
+  await mkdir(draft, { mode: 0o700 });
   if (isRoot) await chown(draft, nobody, nobody);
   const lines: string[] = [];
   const command: ProcessOptions["command"] = [

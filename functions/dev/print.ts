@@ -3,7 +3,7 @@ import type { SlotEvent } from "./slot.ts";
 
 export interface PrinterOptions {
   write: (text: string) => void;
-  colour: boolean;
+  paint: Paint;
   /** Who speaks, in the order of their colours. */
   names: readonly string[];
   now?: () => Date;
@@ -67,8 +67,7 @@ export function createPaint(colour: boolean): Paint {
 }
 
 /** One prefixed line for everything that happens. */
-export function createPrinter({ write, colour, names, now = () => new Date() }: PrinterOptions): Printer {
-  const paint = createPaint(colour);
+export function createPrinter({ write, paint, names, now = () => new Date() }: PrinterOptions): Printer {
   const width = Math.max(...names.map((name) => name.length));
   const style = (name: string) => speakers[names.indexOf(name) % speakers.length] ?? "dim";
   const say = (name: string, text: string) => {
