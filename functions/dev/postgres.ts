@@ -102,7 +102,7 @@ async function untilAccepting({
       ended = true;
     });
     while (!ended && Date.now() - startedMs < startTimeoutMs) {
-      if (await accepts(url)) return server;
+      if ((await lockedBy(dataDir)) === server.pid && (await accepts(url))) return server;
       await wait(pollMs);
     }
     server.signal("SIGKILL");
@@ -117,6 +117,11 @@ async function untilAccepting({
     }
     await wait(pollMs * 10);
   }
+}
+
+/** The process that holds the folder; until it is ours, whoever answers at our port is another server. */
+async function lockedBy(dataDir: string): Promise<number> {
+  return Number.parseInt(await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => ""), 10);
 }
 
 async function accepts(url: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from "pino";
+import { PeerProblem, Problem } from "./problem.ts";
 
 export type { Logger } from "pino";
 
@@ -12,7 +13,7 @@ export function createLogger({ service, level = "info", destination }: LogOption
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: errorFields },
+      serializers: { err: (error) => errorFields(error) },
     },
     destination ?? pino.destination({ dest: 1, sync: false }),
   );
@@ -31,16 +32,22 @@ export function flushLog(log: Logger, timeoutMs: number): Promise<void> {
 
 type ErrorFields = { type: string; message: string; code?: string; stack?: string; cause?: ErrorFields };
 
-/** Of an error only what is known to hold no data: a database error's `detail` and `parameters` would hold some. */
-function errorFields(error: unknown): ErrorFields {
+/**
+ * Of an error only what is known to hold no data: a database error's `detail` and `parameters` would hold some. What a problem
+ * expects to happen needs no stack.
+ */
+function errorFields(error: unknown, withStack = !isExpected(error)): ErrorFields {
   if (!(error instanceof Error)) return { type: typeof error, message: "not an Error" };
   const { name, message, stack, cause } = error;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   return {
     type: name,
     message,
-    ...(code === undefined ? {} : { code }),
-    ...(stack === undefined ? {} : { stack }),
-    ...(cause === undefined ? {} : { cause: errorFields(cause) }),
+    ...(code !== undefined && { code }),
+    ...(withStack && stack !== undefined && { stack }),
+    ...(cause !== undefined && { cause: errorFields(cause, withStack) }),
   };
 }
+
+const isExpected = (error: unknown): boolean =>
+  error instanceof PeerProblem || (error instanceof Problem && error.code !== "internal");
