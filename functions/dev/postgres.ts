@@ -129,12 +129,11 @@ async function accepts(url: string): Promise<boolean> {
   client.on("error", () => {});
   try {
     await client.connect();
-    return true;
   } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => {});
+    return false; // and no `end`: on a connection that never was it may wait for ever
   }
+  await client.end();
+  return true;
 }
 
 const fatal = (output: string): string =>

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import pg from "pg";
+import { createScratch, migrate, type OwnerUrls, owners, provision, seed } from "./database.ts";
+import { type Postgres, startPostgres } from "./postgres.ts";
+
+describe("the owners' databases", () => {
+  let dataDir: string;
+  let server: Postgres;
+  let urls: OwnerUrls;
+  before(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "shop-test-"));
+    server = await startPostgres({ dataDir, durable: false });
+  });
+  after(async () => {
+    await server.stop();
+    await rm(dataDir, { recursive: true });
+  });
+
+  it("two who provision at once agree, and again changes nothing", async () => {
+    const [one, other] = await Promise.all([provision(server.url), provision(server.url)]);
+    assert.deepEqual(one, other);
+    urls = await provision(server.url);
+    assert.deepEqual(urls, one);
+  });
+
+  it("no owner can enter another's database", async () => {
+    const trespass = new URL(urls.users);
+    trespass.pathname = "/orders";
+    await assert.rejects(query(trespass.href, "select 1"), /permission denied for database/);
+  });
+
+  it("two who migrate at once both succeed, and each migration is applied once", async () => {
+    for (const { name, migrations } of owners) {
+      const applied = await Promise.all([migrate(urls[name], migrations), migrate(urls[name], migrations)]);
+      assert.equal(applied.flat().length, 1, name);
+      assert.deepEqual(await migrate(urls[name], migrations), []);
+    }
+  });
+
+  it("seeding inserts missing rows only", async () => {
+    await seed(urls);
+    assert.deepEqual(await stock(), { item1: [100, 100], item2: [50, 50], item3: [200, 200] });
+    await query(
+      urls.inventory,
+      "update items set available = 7 where item = 'item1'; delete from items where item = 'item2'",
+    );
+    await seed(urls);
+    assert.deepEqual(await stock(), { item1: [100, 7], item2: [50, 50], item3: [200, 200] });
+    assert.deepEqual(await query(urls.users, "select id, name from users order by id"), [
+      { id: 1, name: "Alice" },
+      { id: 2, name: "Bob" },
+    ]);
+  });
+
+  it("a new stock moves what there was and what is left alike", async () => {
+    await seed(urls, { stock: { item1: 100_000 } });
+    assert.deepEqual((await stock()).item1, [100_000, 99_907]);
+  });
+
+  it("a stock below what is sold, or of an unknown item, is refused and nothing changes", async () => {
+    const before = await stock();
+    await assert.rejects(seed(urls, { stock: { item3: 1, item1: 92 } }), {
+      message: 'Cannot set the stock of "item1" to 92: 93 are sold already',
+    });
+    await assert.rejects(seed(urls, { stock: { item3: 1, item9: 1 } }), {
+      message: 'Cannot set the stock of "item9" to 1: there is no such item',
+    });
+    assert.deepEqual(await stock(), before);
+  });
+
+  it("a scratch database has its owner's schema and seed, and goes", async () => {
+    const scratch = await createScratch(server.url, "inventory");
+    assert.equal((await query(scratch.url, "select from items")).length, 3);
+    await scratch.drop();
+    await assert.rejects(query(scratch.url, "select 1"), /does not exist/);
+  });
+
+  async function stock(): Promise<Record<string, [number, number]>> {
+    const rows = await query(urls.inventory, "select item, initial::int, available::int from items");
+    return Object.fromEntries(rows.map(({ item, initial, available }) => [item, [initial, available]]));
+  }
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: rows of any query
+async function query(url: string, sql: string): Promise<any[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Postgres, startPostgres } from "./postgres.ts";
+import { startProcess } from "./process.ts";
+import { shop } from "./shop.ts";
+import { alive, send, until } from "./testing.ts";
+
+const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+const anyPorts = shop.flatMap(({ name }) => ["--port", `${name}=0`]);
+const dataDir = join(tmpdir(), `shop-dev-${randomUUID()}`);
+let postgres: Postgres;
+
+before(async () => {
+  postgres = await startPostgres({ dataDir, durable: false });
+});
+
+after(async () => {
+  await postgres.stop();
+  await rm(dataDir, { recursive: true });
+});
+
+function start(args: string[], env: Record<string, string> = {}) {
+  const lines: string[] = [];
+  const dev = startProcess({
+    command: [process.execPath, main, ...args],
+    env: { ...process.env, DATABASE_URL: postgres.url, ...env },
+    orphanSignal: "SIGKILL",
+    onLine: (line) => lines.push(line),
+  });
+  return { ...dev, lines, has: (pattern: RegExp) => lines.some((line) => pattern.test(line)) };
+}
+
+/** The shop on any free ports, open. */
+async function open(...args: string[]) {
+  const dev = start([...anyPorts, ...args]);
+  await until("the shop is open", () => dev.has(/^ {2}curl /));
+  const gateway = dev.lines.join("\n").match(/API\s+(\S+)\/api/)?.[1];
+  const order = () =>
+    send(`${gateway}/api/orders`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ item: "item3", quantity: 1 }),
+    });
+  return { ...dev, gateway, order, [Symbol.asyncDispose]: async () => void dev.signal("SIGKILL") };
+}
+
+/** All processes below one, itself left out. */
+function descendants(pid: number): number[] {
+  const { stdout } = spawnSync("ps", ["-axo", "pid=,ppid="], { encoding: "utf8" });
+  const rows = stdout
+    .trim()
+    .split("\n")
+    .map((row) => row.trim().split(/\s+/).map(Number));
+  const below = (parent: number): number[] =>
+    rows.flatMap(([child = 0, itsParent]) => (itsParent === parent ? [child, ...below(child)] : []));
+  return below(pid);
+}
+
+test("an order wakes gateway, orders and inventory, which sleep again, and again", async () => {
+  await using dev = await open("--window", "200ms");
+  for (let round = 1; round <= 2; round++) {
+    const { status, body } = await dev.order();
+    assert.equal(status, 201, body);
+    const asleep = (name: string) =>
+      dev.lines.filter((line) => line.includes(`${name} `) && line.includes("asleep after"));
+    await until("all sleep", () => ["gateway", "orders", "inventory"].every((name) => asleep(name).length === round));
+  }
+  assert.deepEqual(descendants(dev.pid).filter(alive), []);
+  assert.ok(!dev.has(/Cannot|exit code/), dev.lines.join("\n"));
+});
+
+test("Ctrl-C: the replies under way arrive, all functions drain, exit 0", async () => {
+  await using dev = await open();
+  await dev.order();
+  const children = descendants(dev.pid);
+  assert.ok(children.length >= 3);
+  const replies = Array.from({ length: 20 }, dev.order);
+  await until("some are under way", () => dev.lines.filter((line) => line.includes("PUT /reservations")).length > 1);
+  dev.signal("SIGINT");
+  const statuses = (await Promise.allSettled(replies)).map((reply) =>
+    reply.status === "fulfilled" ? reply.value.status : reply.reason.code,
+  );
+  assert.deepEqual(new Set(statuses), new Set([201]));
+  assert.deepEqual(await dev.closed, { code: 0, signal: null });
+  assert.deepEqual(children.filter(alive), []);
+});
+
+test("kill -9 leaves no process behind", async () => {
+  await using dev = await open();
+  await dev.order();
+  const children = descendants(dev.pid);
+  dev.signal("SIGKILL");
+  await until("none is left", () => !children.some(alive));
+});
+
+test("a port that is taken: one line that names it and its function, exit 1", async () => {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await until("the port is taken", () => server.listening);
+  const { port } = server.address() as net.AddressInfo;
+  const dev = start([...anyPorts, "--port", `users=${port}`]);
+  assert.deepEqual(await dev.closed, { code: 1, signal: null });
+  assert.deepEqual(dev.lines, [`Cannot open port "${port}" of users: already in use`]);
+  server.close();
+});
+
+test("a server that cannot be reached: one line, exit 1", async () => {
+  const dev = start(anyPorts, { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" });
+  assert.deepEqual(await dev.closed, { code: 1, signal: null });
+  assert.equal(dev.lines.length, 1);
+  assert.match(`${dev.lines[0]}`, /^Cannot use the server at DATABASE_URL: /);
+});
+
+test("a flag that cannot be read: one line, exit 1; --help: the flags, exit 0", async () => {
+  const wrong = start(["--window", "soon"]);
+  assert.deepEqual(await wrong.closed, { code: 1, signal: null });
+  assert.equal(wrong.lines.length, 1);
+  const help = start(["--help"]);
+  assert.deepEqual(await help.closed, { code: 0, signal: null });
+  assert.ok(help.has(/--always-on/));
+});
