@@ -87,7 +87,9 @@ async function request(method, path, init = {}) {
     const response = await fetch(path, { ...init, method, signal, headers: { ...init.headers, traceparent } });
     answer = { ...answer, status: response.status, headers: response.headers };
     answer.data = await response.json();
-  } catch {} // no answer, or one that is not the shop's: `data` stays undefined
+  } catch {
+    if (answer.status < 400) answer.status = 0; // half a success is no answer; a proxy's refusal need not be JSON
+  }
   log({ method, path, trace: traceId, duration: `${Math.round(performance.now() - startedMs)} ms` }, answer);
   return answer;
 }
@@ -111,9 +113,12 @@ function log(slots, answer) {
 /** @param {Element} button */
 async function copyTrace(button) {
   const code = /** @type {Element} */ (button.querySelector("code"));
-  getSelection()?.selectAllChildren(code); // plain HTTP has no clipboard; then the selection is what Ctrl-C takes
+  getSelection()?.selectAllChildren(code); // what Ctrl-C takes where there is no clipboard: on plain HTTP
   for (const copied of document.querySelectorAll(".copied")) copied.classList.remove("copied");
-  await navigator.clipboard?.writeText(code.textContent ?? "").then(() => button.classList.add("copied"));
+  try {
+    await navigator.clipboard.writeText(code.textContent ?? "");
+    button.classList.add("copied");
+  } catch {}
 }
 
 // --- Products: on load, after an order, on focus. Never by a timer, which would keep the shop awake ---
@@ -213,7 +218,7 @@ function showIntent() {
   choice.disabled = quantity.disabled = waiting;
 }
 
-function forgetOrder() {
+async function forgetOrder() {
   sessionStorage.removeItem("order");
   showIntent();
   notify("", "");
@@ -223,12 +228,14 @@ function forgetOrder() {
 /** @param {Answer} answer @param {string} what */
 function showAnswer(answer, what) {
   const { status, data, headers } = answer;
-  if (status === 201 && data) {
+  if (status === 201) {
     notify("good", data.message, `${what} for ${money(data.total, data.currency)}. ${data.orderId}`);
-  } else if (status === 202 && data) {
+  } else if (status === 202) {
     notify("waiting", "Accepted, being settled", `${what}, kept as ${data.orderId}. Ask again to see how it ends.`);
+  } else if (data?.code === "out_of_stock") {
+    notify("refused", "Not enough in stock", `${what} is more than the shop has. Nothing was ordered.`);
   } else if (isFinal(answer)) {
-    notify("refused", data.code === "out_of_stock" ? "Not enough in stock" : data.title, `${what}: ${explain(answer)}`);
+    notify("refused", data.title, `${what}: ${explain(answer)}`);
   } else {
     const seconds = headers.get("retry-after");
     const when = seconds ? `in ${seconds} s` : "whenever you like";
@@ -327,7 +334,7 @@ byId("order").addEventListener("submit", (event) => {
   if (chosen() || intended()) act(createOrder);
 });
 byId("order").addEventListener("input", showTotal);
-byId("new-order").addEventListener("click", forgetOrder);
+byId("new-order").addEventListener("click", () => act(forgetOrder));
 byId("products").addEventListener("click", ({ target }) => {
   if (target instanceof HTMLButtonElement) act(refreshProducts);
 });

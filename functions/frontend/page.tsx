@@ -80,7 +80,7 @@ function Order() {
         <p>
           Total <output id="total" for="products quantity"></output>
         </p>
-        <button id="new-order" type="button" hidden>
+        <button id="new-order" type="button" data-action hidden>
           New order
         </button>
         <button id="create-order" type="submit" class="primary" data-action>

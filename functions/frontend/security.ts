@@ -16,7 +16,5 @@ export const contentSecurityPolicy = [
   "trusted-types 'none'",
 ].join("; ");
 
-/** The same for `/docs`, opened only as far as Swagger UI needs: its inline styles, its icons, its HTML sinks. */
-export const docsContentSecurityPolicy = [...locked, "style-src 'self' 'unsafe-inline'", "img-src 'self' data:"].join(
-  "; ",
-);
+/** The same for `/docs`, opened only as far as Swagger UI needs: it writes HTML, and its icons are data URLs. */
+export const docsContentSecurityPolicy = [...locked, "style-src 'self'", "img-src 'self' data:"].join("; ");

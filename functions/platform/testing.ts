@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createScratch } from "@shop/dev/database";
 import { startPostgres } from "@shop/dev/postgres";
 import * as v from "valibot";
+import type { App } from "./app.ts";
 import type { Call } from "./call.ts";
 import { deadlineSignal, mintTrace } from "./call.ts";
+import { createDatabase, type Database } from "./database.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { ProblemBody, type ProblemCode, problemMediaType, problems } from "./problem.ts";
 
@@ -34,6 +38,19 @@ export function testCall({
   return { log, requestId: "test", ...mintTrace(), deadlineMs, signal };
 }
 
+/** A peer: a real HTTP server on a free port. */
+export async function listen(answer: RequestListener): Promise<AsyncDisposable & { url: string }> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 /** Asserts that a reply is the problem `code` in full (RFC 9457), and returns its body. */
 export async function assertProblem(response: Response, code: ProblemCode): Promise<ProblemBody> {
   const text = await response.text();
@@ -44,6 +61,57 @@ export async function assertProblem(response: Response, code: ProblemCode): Prom
   assert.equal(body.status, response.status);
   assert.equal(body.title, problems[code].title);
   return body;
+}
+
+/** Asks applications and remembers what they answered, to hold it against their description. */
+export function createWitness() {
+  const seen: { method: string; path: string; status: number }[] = [];
+  return {
+    async ask(app: App, target: string, init: RequestInit = {}): Promise<Response> {
+      const response = await app.request(target, init);
+      const [path = ""] = target.split("?");
+      seen.push({ method: init.method ?? "GET", path, status: response.status });
+      return response;
+    },
+
+    /** Asserts that `/openapi.json` gives each operation exactly the statuses seen: all described, none without a test. */
+    async assertDescribed(app: App): Promise<void> {
+      const { paths } = (await (await app.request("/openapi.json")).json()) as OpenApi;
+      const described = Object.entries(paths).flatMap(([template, methods]) =>
+        Object.entries(methods).flatMap(([method, { responses }]) =>
+          Object.keys(responses).map((status) => `${method.toUpperCase()} ${template} ${status}`),
+        ),
+      );
+      const observed = seen
+        .filter(({ status }) => status !== problems.method_not_allowed.status)
+        .map(({ method, path, status }) => {
+          const template = Object.keys(paths).find((one) =>
+            new RegExp(`^${one.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path),
+          );
+          return `${method} ${template ?? path} ${status}`;
+        });
+      assert.deepEqual([...new Set(observed)].sort(), described.sort());
+    },
+  };
+}
+
+type OpenApi = { paths: Record<string, Record<string, { responses: Record<string, unknown> }>> };
+
+/** A database that nobody serves. */
+export function unreachableDatabase(log: Logger = captureLog().log): Database {
+  return createDatabase({ url: "postgres://nobody@127.0.0.1:1/nowhere", log });
+}
+
+/** Holds every statement on `table` until it is released. */
+export async function lockTable({ pool }: Database, table: string): Promise<{ release(): Promise<void> }> {
+  const client = await pool.connect();
+  await client.query(`begin; lock table ${table} in access exclusive mode`);
+  return {
+    async release() {
+      await client.query("rollback");
+      client.release();
+    },
+  };
 }
 
 /** Waits until `condition` gives something, asking again at once after each answer; fails at `deadlineMs` naming `what`. */
@@ -59,6 +127,14 @@ export async function eventually<T>(
     if (Date.now() > deadlineMs) assert.fail(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Waits until `signal` has aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 /** A clock that stands until it is told to move. */

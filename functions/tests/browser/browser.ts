@@ -36,7 +36,7 @@ export type Visit = {
 
 /** A new visitor's tab: its own cookies and storage; everything that must not happen on a page is noted. */
 export async function visit(browser: Browser, origin: string, options: BrowserContextOptions = {}): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const context = await browser.newContext({ baseURL: origin, viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const requests: string[] = [];
