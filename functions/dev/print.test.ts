@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createPaint, createPrinter, describeLog, duration } from "./print.ts";
+import { banner, createPaint, createPrinter, describeLog, duration } from "./print.ts";
 import type { SlotEvent } from "./slot.ts";
 
 const plain = createPaint(false);
@@ -65,6 +65,21 @@ test("without colour there is no escape, with colour each function has its own",
   const event = { type: "line", line: "hello" } as const;
   assert.equal(printed(event).includes("\x1b"), false);
   assert.ok(printed(event, true).includes("\x1b[35morders \x1b[0m"));
+});
+
+test("the first screen names page, API, docs and database, but no password", () => {
+  const url = (name: string) => `http://${name}`;
+  const databaseUrl = "postgres://me:secret@127.0.0.1/x";
+  const screen = banner({ url, databaseUrl, windowMs: 60_000, readyMs: 480, paint: plain });
+  for (const part of [
+    "http://frontend/docs",
+    "http://gateway/api/orders",
+    "postgres://me:***@127.0.0.1/x",
+    "1 min after",
+  ]) {
+    assert.ok(screen.includes(part), part);
+  }
+  assert.equal(screen.includes("secret"), false);
 });
 
 test("durations are for people", () => {

@@ -29,7 +29,7 @@ export interface BannerOptions {
 /** What somebody who has just started the shop wants to know. */
 export function banner({ url, databaseUrl, windowMs, readyMs, paint }: BannerOptions): string {
   const link = (label: string, target: string) => `  ${paint("dim", label.padEnd(9))} ${target}`;
-  const sleep = windowMs === Number.POSITIVE_INFINITY ? "never" : `${duration(windowMs)} after their last reply`;
+  const sleep = windowMs === Number.POSITIVE_INFINITY ? "never" : `${duration(windowMs)} after a function's last reply`;
   return [
     "",
     `${paint("bold", "  The shop is open")} ${paint("dim", `after ${duration(readyMs)}`)}`,
@@ -37,13 +37,19 @@ export function banner({ url, databaseUrl, windowMs, readyMs, paint }: BannerOpt
     link("page", url("frontend")),
     link("API", `${url("gateway")}/api`),
     link("docs", `${url("frontend")}/docs`),
-    link("database", databaseUrl),
+    link("database", withoutPassword(databaseUrl)),
     link("sleep", sleep),
     "",
     `  curl ${url("gateway")}/api/orders --json '{"item":"item3","quantity":2}'`,
     "",
     "",
   ].join("\n");
+}
+
+function withoutPassword(url: string): string {
+  const shown = new URL(url);
+  if (shown.password) shown.password = "***";
+  return shown.href;
 }
 
 type Style = "red" | "green" | "yellow" | "blue" | "magenta" | "cyan" | "bold" | "dim";

@@ -8,6 +8,7 @@ import {
   OrderPlaced,
   type PageQuery,
   type PlaceOrder,
+  replayedHeader,
   subjectHeader,
 } from "@shop/orders/contract";
 import type { Call } from "@shop/platform/call";
@@ -31,6 +32,7 @@ export function createService({ orders, inventory, users }: { orders: Peer; inve
           headers: { [idempotencyKeyHeader]: key, ...subjectOf(visitor) },
           body: order,
           answers: { 201: OrderPlaced, 202: OrderAccepted },
+          problemHeaders: [replayedHeader],
         },
         call,
       ),

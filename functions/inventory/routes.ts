@@ -7,13 +7,17 @@ import type { Service } from "./service.ts";
 export function addRoutes(app: App, { service }: { service: Service }): App {
   app.get(
     "/inventory",
-    operation({ summary: "Available units per item", answers: { 200: Stock }, problems: ["unavailable"] }),
+    operation({
+      summary: "Available units per item",
+      answers: { 200: Stock },
+      problems: ["unavailable", "deadline_exceeded"],
+    }),
     async (c) => c.json(await service.stock(c.var.call)),
   );
 
   app.get(
     "/products",
-    operation({ summary: "All products", answers: { 200: Products }, problems: ["unavailable"] }),
+    operation({ summary: "All products", answers: { 200: Products }, problems: ["unavailable", "deadline_exceeded"] }),
     async (c) => c.json({ products: await service.products(c.var.call) }),
   );
 
@@ -22,7 +26,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "One product",
       answers: { 200: Product },
-      problems: ["invalid", "not_found", "unavailable"],
+      problems: ["invalid", "not_found", "unavailable", "deadline_exceeded"],
     }),
     input("param", v.object({ item: Item })),
     async (c) => c.json(await service.product(c.req.valid("param").item, c.var.call)),
@@ -33,7 +37,14 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "Reserve an order's lines, all or none; one order has one outcome for ever",
       answers: { 200: Outcome },
-      problems: ["invalid", "payload_too_large", "unsupported_media_type", "key_reused", "unavailable"],
+      problems: [
+        "invalid",
+        "payload_too_large",
+        "unsupported_media_type",
+        "key_reused",
+        "unavailable",
+        "deadline_exceeded",
+      ],
     }),
     input("param", v.object({ orderId: OrderId })),
     jsonInput(ReserveRequest),

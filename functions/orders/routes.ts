@@ -73,7 +73,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "The visitor's orders, newest first",
       answers: { 200: OrderPage },
-      problems: ["invalid", "unauthenticated", "unavailable"],
+      problems: ["invalid", "unauthenticated", "unavailable", "deadline_exceeded"],
     }),
     input("header", SubjectHeaders),
     input("query", PageQuery),
@@ -91,7 +91,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "One order",
       answers: { 200: Order },
-      problems: ["invalid", "not_found", "unavailable"],
+      problems: ["invalid", "not_found", "unavailable", "deadline_exceeded"],
     }),
     input("param", v.object({ orderId: OrderId })),
     input("header", SubjectHeaders),

@@ -66,7 +66,9 @@ export function createStore(database: Database): Store {
         if (rows[0].mine) await work();
         return rows[0].mine;
       } finally {
-        session.release(true); // ends the session, and with it the lock
+        // The session's end unlocks too, but the server notices that only later.
+        await session.query("select pg_advisory_unlock_all()").catch(() => {});
+        session.release(true);
       }
     },
   };

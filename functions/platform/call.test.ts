@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { describe, it } from "node:test";
 import { backgroundCall, DeadlineExceeded, deadlineSignal, mintTrace, readTrace } from "./call.ts";
-import { captureLog, fakeClock } from "./testing.ts";
+import { aborted, captureLog, fakeClock } from "./testing.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
@@ -28,7 +27,7 @@ describe("readTrace", () => {
     ];
     for (const traceparent of malformed) {
       const trace = readTrace(traceparent);
-      assert.notEqual(trace.traceId, traceId, traceparent);
+      assert.notEqual(trace.traceId, traceId, `${traceparent}`);
       assert.match(trace.traceparent, new RegExp(`^00-${trace.traceId}-[0-9a-f]{16}-01$`));
     }
   });
@@ -47,7 +46,7 @@ describe("deadlineSignal", () => {
     const clock = fakeClock(5_000_000);
     const { signal } = deadlineSignal(5_000_010, undefined, clock.now);
     assert.equal(signal.aborted, false);
-    await once(signal, "abort");
+    await aborted(signal);
     assert.ok(signal.reason instanceof DeadlineExceeded);
   });
 
@@ -68,7 +67,7 @@ describe("deadlineSignal", () => {
   it("once cleared never aborts by itself", async () => {
     const cleared = deadlineSignal(Date.now() + 5);
     cleared.clear();
-    await once(deadlineSignal(Date.now() + 20).signal, "abort");
+    await aborted(deadlineSignal(Date.now() + 20).signal);
     assert.equal(cleared.signal.aborted, false);
   });
 });
@@ -90,7 +89,7 @@ describe("backgroundCall", () => {
   it("aborts work that outlives its time", async () => {
     const { log } = captureLog();
     const work = backgroundCall({ log, timeoutMs: 5 }, async ({ signal }) => {
-      await once(signal, "abort");
+      await aborted(signal);
       signal.throwIfAborted();
     });
     await assert.rejects(work, DeadlineExceeded);

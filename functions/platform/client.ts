@@ -17,6 +17,8 @@ type PeerRequest<A extends Answers> = {
   body?: unknown;
   /** The callee's contract: the body's schema by status. */
   answers: A;
+  /** Headers that a problem of the peer carries on to our caller, besides `Retry-After`. */
+  problemHeaders?: readonly string[];
   /** Above 1 only where a repetition is harmless, and at one layer only. */
   attemptsMax?: number;
 };
@@ -59,7 +61,7 @@ export function createPeer({ name, baseUrl, fetch = globalThis.fetch }: PeerOpti
   };
 
   async function once<A extends Answers>(request: PeerRequest<A>, call: Call, signal: AbortSignal): Promise<Answer<A>> {
-    const { method, path, headers, body, answers } = request;
+    const { method, path, headers, body } = request;
     try {
       const response = await fetch(
         new Request(`${baseUrl}${path}`, {
@@ -77,7 +79,7 @@ export function createPeer({ name, baseUrl, fetch = globalThis.fetch }: PeerOpti
           signal,
         }),
       );
-      return readAnswer(name, answers, response, await readText(response));
+      return readAnswer(name, request, response, await readText(response));
     } catch (error) {
       if (error instanceof Problem || error instanceof PeerProblem) throw error;
       throw silenceProblem(name, error, signal);
@@ -100,7 +102,7 @@ async function readText(response: Response): Promise<string> {
 
 function readAnswer<A extends Answers>(
   peer: string,
-  answers: A,
+  { answers, problemHeaders = [] }: PeerRequest<A>,
   { status, headers }: Response,
   text: string,
 ): Answer<A> {
@@ -111,10 +113,9 @@ function readAnswer<A extends Answers>(
     throw new Problem("bad_gateway", `${peer} gave an answer outside its contract`);
   }
   if (isProblem(status, headers)) {
-    const problem = v.safeParse(ProblemBody, parseJson(text));
-    const retryAfter = headers.get("Retry-After");
-    if (problem.success && problem.output.status === status) {
-      throw new PeerProblem(peer, problem.output, retryAfter === null ? {} : { "Retry-After": retryAfter });
+    const problem = parseJson(text);
+    if (v.is(ProblemBody, problem) && problem.status === status) {
+      throw new PeerProblem(peer, problem, pick(headers, ["Retry-After", ...problemHeaders]));
     }
   }
   throw proxyProblem(peer, status, headers);
@@ -139,6 +140,11 @@ export function silenceProblem(peer: string, cause: unknown, signal: AbortSignal
     return new Problem("deadline_exceeded", `${peer} did not answer in time`, { cause });
   }
   return new Problem("bad_gateway", `${peer} cannot be reached`, { cause });
+}
+
+function pick(headers: Headers, names: readonly string[]): Record<string, string> {
+  const found = names.map((name) => [name, headers.get(name)] as const);
+  return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 function parseJson(text: string): unknown {

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
-import { ConfigError, connections, databaseUrl, durationMs, peerUrl, platformEntries, port, readConfig } from "./config.ts";
+import {
+  ConfigError,
+  connections,
+  databaseUrl,
+  durationMs,
+  peerUrl,
+  platformEntries,
+  port,
+  readConfig,
+} from "./config.ts";
 
 const entries = {
   ...platformEntries,
@@ -52,7 +61,12 @@ describe("readConfig", () => {
   });
 
   it("names every bad variable at once and what it should be, in one line", () => {
-    const message = faultOf({ PORT: "70000", LOG_LEVEL: "loud", REQUEST_TIMEOUT_MS: "10s", DATABASE_CONNECTIONS_MAX: "0" });
+    const message = faultOf({
+      PORT: "70000",
+      LOG_LEVEL: "loud",
+      REQUEST_TIMEOUT_MS: "10s",
+      DATABASE_CONNECTIONS_MAX: "0",
+    });
     assert.equal(
       message,
       "Cannot start: LOG_LEVEL should be trace, debug, info, warn, error or fatal; " +

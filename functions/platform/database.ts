@@ -57,7 +57,7 @@ export async function transaction<T>(
     release(lost);
   };
   const onError = (error: Error) => {
-    lost = error;
+    lost ??= error;
   };
   client.on("error", onError);
   call.signal.addEventListener("abort", abandon, { once: true });
@@ -110,7 +110,7 @@ async function connect(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClien
 /** SQLSTATE: 08 connection, 57P0x shutdown, 53300 too many connections, 57014 and 25P04 the timeouts set in {@link begin}. */
 function translate(error: unknown, signal: AbortSignal, lost: Error | undefined): unknown {
   if (error instanceof Problem) return error;
-  const state = error instanceof pg.DatabaseError ? (error.code ?? "") : "";
+  const state = [lost, error].find((one) => one instanceof pg.DatabaseError)?.code ?? "";
   if (signal.aborted || state === "57014" || state === "25P04") {
     return new Problem("deadline_exceeded", "the database did not answer in time", { cause: error });
   }

@@ -10,6 +10,7 @@ export function createForwarder({ name, baseUrl, fetch = globalThis.fetch }: For
     const { pathname, search } = new URL(request.url);
     const { signal, clear } = deadlineSignal(call.deadlineMs - hopReserveMs, call.signal);
     const headers = new Headers(request.headers);
+    headers.delete("Host"); // ours, by which a cluster's proxy would send the request back to us
     headers.set("traceparent", call.traceparent);
     headers.set("X-Request-Id", call.requestId);
     const response = await proxy(`${baseUrl}${pathname}${search}`, {
@@ -22,7 +23,7 @@ export function createForwarder({ name, baseUrl, fetch = globalThis.fetch }: For
         throw silenceProblem(name, error, signal);
       })
       .finally(clear);
-    if (response.status >= 500 && !isProblem(response.status, response.headers)) {
+    if (response.status >= 400 && !isProblem(response.status, response.headers)) {
       await response.body?.cancel();
       throw proxyProblem(name, response.status, response.headers);
     }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { createLogger, flushLog, type Logger } from "./log.ts";
+import { PeerProblem, Problem } from "./problem.ts";
 import { captureLog } from "./testing.ts";
 
 describe("createLogger", () => {
@@ -15,7 +17,11 @@ describe("createLogger", () => {
 
   it("leaves out what is below its level", () => {
     const written: string[] = [];
-    const log = createLogger({ service: "orders", level: "warn", destination: { write: (line) => written.push(line) } });
+    const log = createLogger({
+      service: "orders",
+      level: "warn",
+      destination: { write: (line) => written.push(line) },
+    });
     log.info("quiet");
     log.warn("loud");
     assert.equal(written.length, 1);
@@ -39,6 +45,23 @@ describe("createLogger", () => {
     assert.doesNotMatch(text(), /planted/);
   });
 
+  it("of a problem that is expected to happen writes no stack, of an internal one it does", () => {
+    const { log, lines } = captureLog();
+    const body = { type: "x", title: "x", status: 503, detail: "x", code: "unavailable", traceId: "x" };
+    log.warn({ err: new Problem("unavailable", "away", { cause: new Error("connect ECONNREFUSED") }) });
+    log.warn({ err: new PeerProblem("orders", body, {}) });
+    log.error({ err: new Problem("internal", "broken") });
+    const [away, peer, broken] = lines.map(({ err }) => err as Record<string, unknown>);
+    assert.deepEqual(away, {
+      type: "Problem",
+      message: "away",
+      code: "unavailable",
+      cause: { type: "Error", message: "connect ECONNREFUSED" },
+    });
+    assert.deepEqual(peer, { type: "PeerProblem", message: "orders answered 503 unavailable" });
+    assert.equal(typeof broken?.stack, "string");
+  });
+
   it("of something thrown that is no error writes the type alone", () => {
     const { log, lines } = captureLog();
     log.error({ err: "planted" }, "request");
@@ -48,10 +71,13 @@ describe("createLogger", () => {
 
 describe("flushLog", () => {
   it("waits until what was logged is written", async () => {
-    let written = () => {};
-    const flushed = flushLog({ flush: (done: () => void) => void (written = done) } as Logger, 60_000);
-    const first = await Promise.race([flushed.then(() => "flushed"), Promise.resolve("waiting")]);
-    assert.equal(first, "waiting");
+    const { promise: write, resolve: written } = Promise.withResolvers<void>();
+    let waiting = true;
+    const flushed = flushLog({ flush: (done: () => void) => void write.then(done) } as Logger, 60_000).then(() => {
+      waiting = false;
+    });
+    await setImmediate();
+    assert.ok(waiting);
     written();
     await flushed;
   });

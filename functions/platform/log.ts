@@ -15,7 +15,7 @@ export function createLogger({ service, level = "info", destination }: LogOption
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error) => errorFields(error) },
     },
-    destination ?? pino.destination({ dest: 1, sync: false }),
+    destination ?? pino.destination({ dest: 1, sync: false, minLength: 1 }), // with 0 a flush would not wait
   );
 }
 

@@ -8,7 +8,9 @@ import { ownServer } from "@shop/platform/testing";
 type Step = { runtime: "bun" | "deno"; paths: string[] };
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const functions = ["platform", "inventory", "orders", "users", "gateway", "frontend"].map((name) => `functions/${name}`);
+const functions = ["platform", "inventory", "orders", "users", "gateway", "frontend"].map(
+  (name) => `functions/${name}`,
+);
 
 /** One suite is a few steps, each one runtime over some folders; `*` is this folder without its subfolders. */
 const suites: Record<string, Step[]> = {
@@ -44,7 +46,14 @@ process.exit(count.failed === 0 ? 0 : 1);
 async function run({ runtime, paths }: Step, report: string): Promise<void> {
   const command =
     runtime === "bun"
-      ? ["bun", "test", "--timeout=300000", "--reporter=junit", `--reporter-outfile=${report}`, ...paths.map((path) => `./${path}/`)]
+      ? [
+          "bun",
+          "test",
+          "--timeout=300000",
+          "--reporter=junit",
+          `--reporter-outfile=${report}`,
+          ...paths.map((path) => `./${path}/`),
+        ]
       : ["node_modules/.bin/deno", "test", "--allow-all", "--no-check", `--junit-path=${report}`, ...paths];
   console.log(`\n${command.slice(0, 2).join(" ")} ${paths.join(" ")}`);
   const { exited } = Bun.spawn(command, {

@@ -8,13 +8,18 @@ export type FunctionName = "frontend" | "gateway" | "orders" | "inventory" | "us
 type Owner = "inventory" | "orders" | "users";
 type Runtime = "bun" | "deno";
 
+/** Variables of one function; a value may be made from the one that it replaces. */
+type Variables = Record<string, string | ((replaced: string) => string)>;
+
 type ShopOptions = {
   runtime?: Runtime;
   /** The built bundles instead of the sources. */
   bundled?: boolean;
-  /** Further variables of one function. */
-  env?: Partial<Record<FunctionName, Record<string, string>>>;
+  env?: Partial<Record<FunctionName, Variables>>;
 };
+
+/** Another program in a function's place, by its path below `functions`, and variables that only it gets. */
+type Variant = { program?: string; env?: Record<string, string> };
 
 export type Shop = {
   readonly urls: Readonly<Record<FunctionName, string>>;
@@ -24,8 +29,10 @@ export type Shop = {
   /** Every line the functions have written. */
   readonly lines: string[];
   readonly processes: ReadonlyMap<FunctionName, RunningProcess>;
+  /** The process of one function, running or ended. */
+  process(name: FunctionName): RunningProcess;
   /** Starts a function that has ended, at its old address, and waits until it listens. */
-  start(name: FunctionName): Promise<void>;
+  start(name: FunctionName, variant?: Variant): Promise<void>;
   /** Runs the maintenance job to its end; its exit code. */
   settle(): Promise<number | null>;
   stop(): Promise<void>;
@@ -53,23 +60,31 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
   const processes = new Map<FunctionName, RunningProcess>();
   const lines: string[] = [];
 
-  const run = (name: FunctionName, ...args: string[]) => {
+  const variables = (name: FunctionName): Record<string, string> => {
     const { peers } = functions.find((one) => one.name === name) ?? { peers: {} };
-    return startProcess({
-      command: [...runtimeCommand(runtime), `${folder}${name}/${bundled ? "dist/main.js" : "main.ts"}`, ...args],
+    const own: Record<string, string> = {
+      HOST: "127.0.0.1",
+      PORT: String(ports[name]),
+      ...Object.fromEntries(Object.entries(peers).map(([key, peer]) => [key, urls[peer as FunctionName]])),
+      ...(name in scratch && { DATABASE_URL: scratch[name as Owner].url }),
+    };
+    for (const [key, value] of Object.entries(env[name] ?? {})) {
+      own[key] = typeof value === "string" ? value : value(own[key] ?? "");
+    }
+    return own;
+  };
+
+  const run = (name: FunctionName, { program, env }: Variant, ...args: string[]) =>
+    startProcess({
+      command: [
+        ...runtimeCommand(runtime),
+        `${folder}${program ?? `${name}/${bundled ? "dist/main.js" : "main.ts"}`}`,
+        ...args,
+      ],
       orphanSignal: "SIGKILL",
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        HOST: "127.0.0.1",
-        PORT: String(ports[name]),
-        ...Object.fromEntries(Object.entries(peers).map(([key, peer]) => [key, urls[peer as FunctionName]])),
-        ...(name in scratch && { DATABASE_URL: scratch[name as Owner].url }),
-        ...env[name],
-      },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...variables(name), ...env },
       onLine: (line) => lines.push(line),
     });
-  };
 
   const started: Shop = {
     urls,
@@ -78,8 +93,13 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
     databases: scratch,
     lines,
     processes,
-    async start(name) {
-      processes.set(name, run(name));
+    process(name) {
+      const one = processes.get(name);
+      if (!one) throw new Error(`Cannot find "${name}": it was never started`);
+      return one;
+    },
+    async start(name, variant = {}) {
+      processes.set(name, run(name, variant));
       await eventually(`${name} listens`, () =>
         fetch(`${urls[name]}/readyz`).then(
           ({ ok }) => ok,
@@ -88,7 +108,7 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
       );
     },
     async settle() {
-      return (await run("orders", "settle").closed).code;
+      return (await run("orders", {}, "settle").closed).code;
     },
     async stop() {
       const running = [...processes.values()];

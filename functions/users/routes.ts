@@ -7,13 +7,17 @@ import type { Service } from "./service.ts";
 export function addRoutes(app: App, { service }: { service: Service }): App {
   app.get(
     "/users",
-    operation({ summary: "All users", answers: { 200: Users }, problems: ["unavailable"] }),
+    operation({ summary: "All users", answers: { 200: Users }, problems: ["unavailable", "deadline_exceeded"] }),
     async (c) => c.json(await service.users(c.var.call)),
   );
 
   app.get(
     "/users/:id",
-    operation({ summary: "One user", answers: { 200: User }, problems: ["invalid", "not_found", "unavailable"] }),
+    operation({
+      summary: "One user",
+      answers: { 200: User },
+      problems: ["invalid", "not_found", "unavailable", "deadline_exceeded"],
+    }),
     input("param", v.object({ id: UserId })),
     async (c) => c.json(await service.user(Number(c.req.valid("param").id), c.var.call)),
   );

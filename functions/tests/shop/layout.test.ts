@@ -15,7 +15,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const functions = ["inventory", "orders", "users", "gateway", "frontend"];
 const owners = ["inventory", "orders", "users"];
 const sources = files.filter((path) => /^functions\/.*\.tsx?$/.test(path) && !/\.d\.ts$/.test(path));
-const isTest = (path: string) => /\.test\.tsx?$/.test(path) || path.startsWith("functions/tests/");
+const isTest = (path: string) => /(\.test\.tsx?|\/testing\.ts)$/.test(path) || path.startsWith("functions/tests/");
 
 type Import = { file: string; folder: string; target: string; typeOnly: boolean };
 
@@ -46,7 +46,7 @@ function strayImports(all: Import[]): string[] {
   return all
     .filter(({ file, folder, target, typeOnly }) => {
       const role = arrows[basename(file)];
-      if (folder === "platform") return /^@shop\//.test(target) && basename(file) !== "testing.ts" && !isTest(file);
+      if (folder === "platform") return /^@shop\//.test(target) && !isTest(file);
       if (!functions.includes(folder) || isTest(file)) return false;
       if (/^@shop\/(?!platform\/)(?!\w+\/contract$)/.test(target)) return true;
       if (/^\.\.\//.test(target)) return true;
@@ -98,7 +98,7 @@ describe("layout", () => {
       const code = read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
       const name = basename(file);
       if (name !== "serve.ts") assert.doesNotMatch(code, /\b(Bun|Deno)\./, file);
-      if (name !== "main.ts" && name !== "testing.ts") assert.doesNotMatch(code, /process\.env/, file);
+      if (name !== "main.ts") assert.doesNotMatch(code, /process\.env/, file);
       assert.doesNotMatch(code, /\bsetInterval\b/, file);
     }
   });
