@@ -15,7 +15,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const functions = ["inventory", "orders", "users", "gateway", "frontend"];
 const owners = ["inventory", "orders", "users"];
 const sources = files.filter((path) => /^functions\/.*\.tsx?$/.test(path) && !/\.d\.ts$/.test(path));
-const isTest = (path: string) => /(\.test\.tsx?|\/testing\.ts)$/.test(path) || path.startsWith("functions/tests/");
+const isTest = (path: string) => /\.test\.tsx?$|\/testing\.ts$/.test(path) || path.startsWith("functions/tests/");
 
 type Import = { file: string; folder: string; target: string; typeOnly: boolean };
 
@@ -61,7 +61,12 @@ describe("layout", () => {
   });
 
   it("finds an arrow that points the wrong way", () => {
-    const wrong = (file: string, target: string): Import => ({ file, folder: file.split("/")[1] ?? "", target, typeOnly: false });
+    const wrong = (file: string, target: string): Import => ({
+      file,
+      folder: file.split("/")[1] ?? "",
+      target,
+      typeOnly: false,
+    });
     const planted = [
       wrong("functions/orders/service.ts", "hono"),
       wrong("functions/orders/service.ts", "./store.postgres.ts"),
@@ -81,20 +86,30 @@ describe("layout", () => {
       frontend: files
         .filter((path) => path.startsWith("functions/frontend/"))
         .map((path) => path.split("/")[2] ?? "")
-        .filter((name) => /^(page|docs|layout|assets|security|icon)\.|^screenshots$/.test(name)),
+        .filter((name) => /^(page|docs|layout|pictures|assets|security|icon|text|jsconfig)\.|^screenshots$/.test(name)),
     };
     for (const name of functions) {
       const found = files
         .filter((path) => path.startsWith(`functions/${name}/`) && !isTest(path))
         .map((path) => path.split("/")[2] ?? "");
       const known = [...common, ...(owners.includes(name) ? ofOwner : (own[name] ?? []))];
-      assert.deepEqual(found.filter((file) => !known.includes(file)), [], name);
-      assert.deepEqual(common.filter((file) => !found.includes(file)), [], name);
+      assert.deepEqual(
+        found.filter((file) => !known.includes(file)),
+        [],
+        name,
+      );
+      assert.deepEqual(
+        common.filter((file) => !found.includes(file)),
+        [],
+        name,
+      );
     }
   });
 
   it("only platform/serve.ts names a runtime, only main.ts reads the environment, and no function keeps a timer", () => {
-    for (const file of sources.filter((path) => [...functions, "platform"].includes(path.split("/")[1] ?? "") && !isTest(path))) {
+    for (const file of sources.filter(
+      (path) => [...functions, "platform"].includes(path.split("/")[1] ?? "") && !isTest(path),
+    )) {
       const code = read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
       const name = basename(file);
       if (name !== "serve.ts") assert.doesNotMatch(code, /\b(Bun|Deno)\./, file);
@@ -107,8 +122,12 @@ describe("layout", () => {
     const allowed =
       /^(package\.json|bunfig\.toml|bun\.lock|tsconfig\.json|biome\.json|README\.md|LICENSE|\.ci|\.editorconfig|\.gitignore|\.dockerignore|functions|knative|gitops|pipelines|monitoring|loadtest)$/;
     const names = new Set(files.map((path) => path.split("/")[0] ?? ""));
-    assert.deepEqual([...names].filter((name) => !allowed.test(name)), []);
-    for (const name of ["package.json", "bunfig.toml", "bun.lock", "README.md", "LICENSE"]) assert.ok(names.has(name), name);
+    assert.deepEqual(
+      [...names].filter((name) => !allowed.test(name)),
+      [],
+    );
+    for (const name of ["package.json", "bunfig.toml", "bun.lock", "README.md", "LICENSE"])
+      assert.ok(names.has(name), name);
   });
 
   it("every path and every script named in a README exists", () => {
@@ -121,10 +140,13 @@ describe("layout", () => {
         assert.ok(script && script in scripts, `${readme} names the script "${script}"`);
       }
       const inline = [...text.matchAll(/`([\w.@-]+(?:\/[\w.@-]+)*\/?)`/g)].map((match) => match[1] ?? "");
-      const paths = inline.filter((name) => /\/|\.(ts|tsx|js|json|sql|md|toml|yaml)$/.test(name) && !/^(application|text)\//.test(name));
+      const paths = inline.filter(
+        (name) => /\/|\.(ts|tsx|js|json|sql|md|toml|yaml)$/.test(name) && !/^(application|text)\//.test(name),
+      );
       const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? "");
       for (const path of [...paths, ...links]) {
-        const found = existsSync(join(root, path)) || existsSync(join(root, dirname(readme), path));
+        const places = [join(root, path), join(root, dirname(readme), path)];
+        const found = places.some(existsSync) || files.some((file) => basename(file) === path);
         assert.ok(found, `${readme} names "${path}"`);
       }
     }
@@ -138,7 +160,10 @@ describe("layout", () => {
     assert.deepEqual(trustedDependencies, []);
     for (const version of Object.values(workspaces.catalog)) assert.match(version, /^\d+\.\d+\.\d+(-[\w.]+)?$/);
     for (const path of files.filter((name) => basename(name) === "package.json")) {
-      const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path)) as Record<string, Record<string, string>>;
+      const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path)) as Record<
+        string,
+        Record<string, string>
+      >;
       for (const version of Object.values({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
         assert.match(version, /^(catalog:|workspace:\*)$/, path);
       }
