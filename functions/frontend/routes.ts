@@ -13,6 +13,8 @@ import { contentSecurityPolicy, docsContentSecurityPolicy } from "./security.ts"
 
 type Options = { forward: (request: Request, call: Call) => Promise<Response> };
 
+/** What every runtime's `fetch` can send; HEAD comes with GET. */
+const forwardedMethods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const cookieMaxAgeS = 365 * 24 * 3600;
 const Secret = v.pipe(v.string(), v.uuid());
 
@@ -29,7 +31,7 @@ export function addRoutes(app: App, { forward }: Options): App {
 
   // The API of this origin is the gateway's, its description too.
   app.get("/openapi.json", (c) => forward(c.req.raw, c.var.call));
-  app.all("/api/*", (c) => forward(c.req.raw, c.var.call));
+  app.on(forwardedMethods, "/api/*", (c) => forward(c.req.raw, c.var.call));
   return app;
 }
 

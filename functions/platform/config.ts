@@ -43,8 +43,8 @@ export const port = (unset: number) => number(1, 65535, unset);
 /** A duration in milliseconds, 1 ms to 10 minutes. */
 export const durationMs = (unset: number) => number(1, 600_000, unset);
 
-/** A count of connections, 1 to 100. */
-export const connections = (unset: number) => number(1, 100, unset);
+/** A count of connections, 2 to 100: maintenance holds one beside the one it works on. */
+export const connections = (unset: number) => number(2, 100, unset);
 
 /** The URL of a peer, without a trailing slash. */
 export const peerUrl = v.pipe(
