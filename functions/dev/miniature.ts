@@ -50,7 +50,10 @@ export async function openMiniature(options: MiniatureOptions): Promise<Miniatur
     const { ownsData = false, peers = {} } = functions.find((one) => one.name === name) ?? {};
     const peerUrls = Object.entries(peers).map(([variable, peer]) => [variable, url(peer)]);
     const databaseUrl = ownsData ? { DATABASE_URL: databaseUrls[name] } : {};
-    return { ...rest, HOST: "127.0.0.1", ...databaseUrl, ...Object.fromEntries(peerUrls) };
+    // Peers are on this machine, whatever proxy leads from it to the world.
+    const direct = [rest.no_proxy ?? rest.NO_PROXY, "127.0.0.1"].filter(Boolean).join(",");
+    const proxy = { no_proxy: direct, NO_PROXY: direct };
+    return { ...rest, ...proxy, HOST: "127.0.0.1", ...databaseUrl, ...Object.fromEntries(peerUrls) };
   }
 
   async function close(): Promise<void> {

@@ -179,9 +179,11 @@ test("close refuses the next caller and waits for the reply under way", async ()
   const stream = http.request(`${closing.url}/echo`, { method: "POST", agent: new http.Agent({ keepAlive: true }) });
   stream.write("a");
   const reply = await new Promise<http.IncomingMessage>((resolve) => stream.once("response", resolve));
-  const closed = closing.proxy.close(10_000);
+  const closed = closing.proxy.close(8_000);
   await assert.rejects(send(closing.url), { code: "ECONNREFUSED" });
   stream.end("b");
   assert.equal(Buffer.concat(await Array.fromAsync(reply)).toString(), "ab");
+  const endedMs = performance.now();
   await closed;
+  assert.ok(performance.now() - endedMs < 5_000, "an idle connection does not hold it up");
 });

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import http, { type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
@@ -46,6 +47,7 @@ process.on("SIGTERM", () => server.close(() => process.exit(0)));
 /** A function's source in a folder of its own. */
 export async function writeFunction(source = wellBehaved): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "shop-dev-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "main.ts");
   await writeFile(file, source);
   return file;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +29,10 @@ async function openFolder() {
     write: (path: string) => writeFile(join(folder, path), "x"),
     rename: (from: string, to: string) => rename(join(folder, from), join(folder, to)),
     mkdir: (path: string) => mkdir(join(folder, path)),
-    [Symbol.dispose]: close,
+    [Symbol.dispose]() {
+      close();
+      rmSync(folder, { recursive: true });
+    },
   };
 }
 
