@@ -56,14 +56,7 @@ export function createApp({
         ),
     }),
   );
-  app.use(
-    bodyLimit({
-      maxSize: bodyMaxBytes,
-      onError: () => {
-        throw new Problem("payload_too_large", `body should be at most ${bodyMaxBytes} bytes`);
-      },
-    }),
-  );
+  app.use(wholeBody);
   if (info) app.get("/openapi.json", describe(app, info));
   app.notFound((c) => reply(c, new Problem("not_found", "there is nothing at this path")));
   app.onError((error, c) => reply(c, toProblem(error, c.req.raw.signal)));
@@ -128,6 +121,25 @@ const defaultHeaders: MiddlewareHandler = async (c, next) => {
   const { headers } = c.res;
   if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", apiPolicy);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
+};
+
+const limitBody = bodyLimit({
+  maxSize: bodyMaxBytes,
+  onError: () => {
+    throw new Problem("payload_too_large", `body should be at most ${bodyMaxBytes} bytes`);
+  },
+});
+
+/** Reads a body before anything is done with it: one that breaks off is the caller's doing, and neither ours nor a peer's. */
+const wholeBody: MiddlewareHandler = async (c, next) => {
+  try {
+    await limitBody(c, async () => {
+      if (c.req.raw.body) c.req.raw = new Request(c.req.raw, { body: await c.req.raw.arrayBuffer() });
+    });
+  } catch (cause) {
+    throw cause instanceof Problem ? cause : new Problem("invalid", "body ends early", { cause });
+  }
+  await next();
 };
 
 function toProblem(error: unknown, caller: AbortSignal): Problem | PeerProblem {

@@ -27,7 +27,7 @@ export async function program<E extends v.ObjectEntries>(
     await main({ config, log });
   } catch (error) {
     if (error instanceof ConfigError) log.fatal(error.message);
-    else log.fatal({ err: error }, `Cannot start: ${error instanceof Error ? error.message : "unknown error"}`);
+    else log.fatal({ err: error }, error instanceof Error ? error.message : "Cannot start");
     await exit(log, 1);
   }
 }
@@ -35,5 +35,6 @@ export async function program<E extends v.ObjectEntries>(
 /** Ends the process once the log is written. */
 export async function exit(log: Logger, code: number): Promise<never> {
   await flushLog(log, flushTimeoutMs);
+  process.removeAllListeners("exit"); // pino's would write what is left, and block for ever where nobody reads
   process.exit(code);
 }

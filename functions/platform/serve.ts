@@ -23,8 +23,7 @@ const idleTimeoutS = 120;
  * last reply). Throws when it cannot listen. The only place that knows on which runtime it runs.
  */
 export function serve({ fetch, host, port, log, close = async () => {} }: ServeOptions): void {
-  const server = listen(fetch, host, port);
-  log.info({ host, port, runtime }, "listening");
+  const server = listenOrThrow(fetch, host, port);
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
@@ -36,6 +35,7 @@ export function serve({ fetch, host, port, log, close = async () => {} }: ServeO
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  log.info({ host, port, runtime }, "listening");
 
   async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
     const timeout = Promise.withResolvers<void>();
@@ -51,6 +51,14 @@ type DenoServe = (
 ) => { shutdown(): Promise<void> };
 const deno = (globalThis as { Deno?: { serve: DenoServe } }).Deno;
 const runtime = deno ? "deno" : "bun";
+
+function listenOrThrow(fetch: Handler, host: string, port: number): Server {
+  try {
+    return listen(fetch, host, port);
+  } catch (cause) {
+    throw new Error(`Cannot listen on "${host}:${port}": it is taken, or not ours to take`, { cause });
+  }
+}
 
 function listen(fetch: Handler, hostname: string, port: number): Server {
   if (deno) {

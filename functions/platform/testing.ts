@@ -51,6 +51,12 @@ export async function listen(answer: RequestListener): Promise<AsyncDisposable &
   };
 }
 
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  await using peer = await listen(() => {});
+  return Number(new URL(peer.url).port);
+}
+
 /** Asserts that a reply is the problem `code` in full (RFC 9457), and returns its body. */
 export async function assertProblem(response: Response, code: ProblemCode): Promise<ProblemBody> {
   const text = await response.text();

@@ -8,17 +8,15 @@ export type FunctionName = "frontend" | "gateway" | "orders" | "inventory" | "us
 type Owner = "inventory" | "orders" | "users";
 type Runtime = "bun" | "deno";
 
-/** Variables of one function; a value may be made from the one that it replaces. */
-type Variables = Record<string, string | ((replaced: string) => string)>;
-
 type ShopOptions = {
   runtime?: Runtime;
   /** The built bundles instead of the sources. */
   bundled?: boolean;
-  env?: Partial<Record<FunctionName, Variables>>;
+  /** Further variables of one function. */
+  env?: Partial<Record<FunctionName, Record<string, string>>>;
 };
 
-/** Another program in a function's place, by its path below `functions`, and variables that only it gets. */
+/** What runs in a function's place: another program, by its path below `functions`, or its own with further variables. */
 type Variant = { program?: string; env?: Record<string, string> };
 
 export type Shop = {
@@ -33,6 +31,8 @@ export type Shop = {
   process(name: FunctionName): RunningProcess;
   /** Starts a function that has ended, at its old address, and waits until it listens. */
   start(name: FunctionName, variant?: Variant): Promise<void>;
+  /** Ends a function and waits until it is gone. */
+  end(name: FunctionName, signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** Runs the maintenance job to its end; its exit code. */
   settle(): Promise<number | null>;
   stop(): Promise<void>;
@@ -60,31 +60,25 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
   const processes = new Map<FunctionName, RunningProcess>();
   const lines: string[] = [];
 
-  const variables = (name: FunctionName): Record<string, string> => {
+  const run = (name: FunctionName, variant: Variant, ...args: string[]) => {
     const { peers } = functions.find((one) => one.name === name) ?? { peers: {} };
-    const own: Record<string, string> = {
-      HOST: "127.0.0.1",
-      PORT: String(ports[name]),
-      ...Object.fromEntries(Object.entries(peers).map(([key, peer]) => [key, urls[peer as FunctionName]])),
-      ...(name in scratch && { DATABASE_URL: scratch[name as Owner].url }),
-    };
-    for (const [key, value] of Object.entries(env[name] ?? {})) {
-      own[key] = typeof value === "string" ? value : value(own[key] ?? "");
-    }
-    return own;
-  };
-
-  const run = (name: FunctionName, { program, env }: Variant, ...args: string[]) =>
-    startProcess({
-      command: [
-        ...runtimeCommand(runtime),
-        `${folder}${program ?? `${name}/${bundled ? "dist/main.js" : "main.ts"}`}`,
-        ...args,
-      ],
+    const { program = `${name}/${bundled ? "dist/main.js" : "main.ts"}` } = variant;
+    return startProcess({
+      command: [...runtimeCommand(runtime), `${folder}${program}`, ...args],
       orphanSignal: "SIGKILL",
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...variables(name), ...env },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        HOST: "127.0.0.1",
+        PORT: String(ports[name]),
+        ...Object.fromEntries(Object.entries(peers).map(([key, peer]) => [key, urls[peer as FunctionName]])),
+        ...(name in scratch && { DATABASE_URL: scratch[name as Owner].url }),
+        ...env[name],
+        ...variant.env,
+      },
       onLine: (line) => lines.push(line),
     });
+  };
 
   const started: Shop = {
     urls,
@@ -106,6 +100,11 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
           () => false,
         ),
       );
+    },
+    async end(name, signal = "SIGTERM") {
+      const one = started.process(name);
+      one.signal(signal);
+      await one.exited;
     },
     async settle() {
       return (await run("orders", {}, "settle").closed).code;
