@@ -48,9 +48,9 @@ describe("readConfig", () => {
   });
 
   it("reads numbers as numbers", () => {
-    const config = readConfig(entries, { ...required, PORT: "8080", DATABASE_CONNECTIONS_MAX: "1" });
+    const config = readConfig(entries, { ...required, PORT: "8080", DATABASE_CONNECTIONS_MAX: "2" });
     assert.equal(config.PORT, 8080);
-    assert.equal(config.DATABASE_CONNECTIONS_MAX, 1);
+    assert.equal(config.DATABASE_CONNECTIONS_MAX, 2);
   });
 
   it("is frozen", () => {
@@ -72,7 +72,7 @@ describe("readConfig", () => {
       "Cannot start: LOG_LEVEL should be trace, debug, info, warn, error or fatal; " +
         "PORT should be an integer from 1 to 65535; " +
         "REQUEST_TIMEOUT_MS should be an integer from 1 to 600000; " +
-        "DATABASE_CONNECTIONS_MAX should be an integer from 1 to 100; " +
+        "DATABASE_CONNECTIONS_MAX should be an integer from 2 to 100; " +
         "DATABASE_URL should be a postgres:// URL; " +
         "INVENTORY_SERVICE_URL should be an http:// or https:// URL",
     );

@@ -13,7 +13,7 @@ type ServeOptions = {
 };
 
 /** Longer than any request may take; a request that outlives it is cut off at shutdown. */
-const drainTimeoutMs = 11_000;
+const drainTimeoutMs = 12_000;
 const closeTimeoutMs = 1_000;
 /** Above the 90 s for which a proxy keeps an idle connection, so that it is never we who close first. */
 const idleTimeoutS = 120;

@@ -1,0 +1,309 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { startProcess } from "@shop/dev/process";
+import { eventually, freePort, listen } from "./testing.ts";
+
+const isBun = "bun" in process.versions;
+/** The programs run on the runtime that runs the tests. */
+const runtimeFlags = isBun ? [] : ["run", "--allow-all", "--no-check", "--unstable-no-legacy-abort"];
+const platform = new URL(".", import.meta.url).href;
+
+type Source = { first?: string; main?: string; close?: string };
+type Line = Record<string, unknown> & { msg?: string };
+
+/** A function's main; `first` runs before all else, `close` is what it closes. */
+const source = ({ first = "", main = "", close = "async () => log.info('closed')" }: Source) => `
+import { createApp } from "${platform}app.ts";
+import { port } from "${platform}config.ts";
+import { program } from "${platform}program.ts";
+import { serve } from "${platform}serve.ts";
+${first}
+program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, async ({ config, log }) => {
+  ${main}
+  const app = createApp({ log });
+  app.get("/after/:ms", async (c) => {
+    log.info("begun");
+    await new Promise((resolve) => setTimeout(resolve, Number(c.req.param("ms"))));
+    return c.text("done");
+  });
+  app.get("/never", () => {
+    log.info("begun");
+    return new Promise(() => {});
+  });
+  app.all("/watched", async (c) => {
+    log.info("begun");
+    await new Promise((resolve) => c.var.call.signal.addEventListener("abort", resolve));
+    log.info("aborted");
+    return c.text("late");
+  });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log, close: ${close} });
+});
+`;
+
+/** A program in a folder of its own. */
+async function write(parts: Source) {
+  const folder = await mkdtemp(join(tmpdir(), "shop-serve-"));
+  const file = join(folder, "main.ts");
+  await writeFile(file, source(parts));
+  await writeFile(join(folder, "package.json"), "{}"); // makes Deno look into node_modules
+  return { file, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+}
+
+/** Runs a program, to its end or until the test's. */
+async function run(parts: Source = {}, env: Record<string, string> = {}) {
+  const { file, [Symbol.asyncDispose]: remove } = await write(parts);
+  const port = await freePort();
+  const output: string[] = [];
+  const child = startProcess({
+    command: [process.execPath, ...runtimeFlags, file],
+    env: { ...process.env, HOST: "127.0.0.1", PORT: String(port), ...env },
+    orphanSignal: "SIGKILL",
+    onLine: (line) => output.push(line),
+  });
+  const lines = (): Line[] => output.map((line) => JSON.parse(line));
+  const count = (msg: string) => lines().filter((line) => line.msg === msg).length;
+  return {
+    ...child,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    lines,
+    count,
+    // Not by its handle: Deno then reports the signal in place of the exit code.
+    kill: (signal: NodeJS.Signals) => process.kill(child.pid, signal),
+    async [Symbol.asyncDispose]() {
+      child.signal("SIGKILL");
+      await child.closed;
+      await remove();
+    },
+  };
+}
+
+async function started(...args: Parameters<typeof run>) {
+  const one = await run(...args);
+  await eventually("it listens", () => one.count("listening") === 1);
+  return one;
+}
+
+/** Asks once, over a connection of the agent; the body. */
+function ask(url: string, agent: http.Agent | false = false): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const request = http.get(url, { agent }, (reply) => {
+    let body = "";
+    reply.setEncoding("utf8");
+    reply.on("data", (chunk) => {
+      body += chunk;
+    });
+    reply.on("end", () => (reply.complete ? resolve(body) : reject(new Error("cut off"))));
+    reply.on("error", reject);
+  });
+  request.on("error", reject);
+  return promise;
+}
+
+const isRefused = (url: string) =>
+  ask(url).then(
+    () => false,
+    () => true,
+  );
+
+describe("at SIGTERM a function", () => {
+  it("answers every request that it has received, and ends within 1.5 s of its last reply", async () => {
+    await using one = await started();
+    let answers = 0;
+    let lastMs = 0;
+    const client = async () => {
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      try {
+        for (;;) {
+          assert.equal(await ask(`${one.url}/after/2`, agent), "done");
+          answers++;
+          lastMs = performance.now();
+        }
+      } catch (error) {
+        if (error instanceof assert.AssertionError) throw error;
+      } finally {
+        agent.destroy();
+      }
+    };
+    const clients = Array.from({ length: 20 }, client);
+    await eventually("there is some load", () => answers > 500);
+    one.kill("SIGTERM");
+    await Promise.all(clients);
+    assert.deepEqual(await one.closed, { code: 0, signal: null });
+    assert.ok(performance.now() - lastMs < 1_500);
+    assert.equal(one.count("begun"), answers);
+    assert.equal(one.count("request"), answers);
+  });
+
+  it("finishes a long request while it takes no new one, and a second SIGTERM changes nothing", async () => {
+    await using one = await started();
+    const reply = ask(`${one.url}/after/500`);
+    await eventually("the request is in flight", () => one.count("begun") === 1);
+    one.kill("SIGTERM");
+    await eventually("it takes no new one", () => isRefused(`${one.url}/readyz`));
+    assert.equal(one.count("request"), 0);
+    one.kill("SIGTERM");
+    assert.equal(await reply, "done");
+    assert.equal((await one.closed).code, 0);
+    assert.deepEqual(
+      one
+        .lines()
+        .slice(1)
+        .map(({ msg }) => msg),
+      ["begun", "request", "closed", "stopped"],
+    );
+  });
+
+  it("ends at once when nothing is in flight, as it does at SIGINT", async () => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      await using one = await started();
+      const agent = new http.Agent({ keepAlive: true });
+      assert.equal(await ask(`${one.url}/readyz`, agent), "OK");
+      const startMs = performance.now();
+      one.kill(signal);
+      assert.equal((await one.closed).code, 0);
+      assert.ok(performance.now() - startMs < 1_000, "an idle connection does not hold it");
+      agent.destroy();
+    }
+  });
+
+  it("is not held by what does not close, nor stopped by what cannot", async () => {
+    for (const [close, warnings] of [
+      ["() => new Promise(() => {})", 0],
+      ["() => Promise.reject(new Error('pool lost'))", 1],
+    ] as const) {
+      await using one = await started({ close });
+      const startMs = performance.now();
+      one.kill("SIGTERM");
+      assert.equal((await one.closed).code, 0);
+      assert.ok(performance.now() - startMs < 1_500);
+      assert.equal(one.count("cannot close cleanly"), warnings);
+      assert.equal(one.count("stopped"), 1);
+    }
+  });
+
+  it("cuts off a request that outlives every deadline", async () => {
+    const first = "const timer = setTimeout; globalThis.setTimeout = (work, ms) => timer(work, ms / 20);";
+    await using one = await started({ first });
+    const reply = isRefused(`${one.url}/never`);
+    await eventually("the request is in flight", () => one.count("begun") === 1);
+    one.kill("SIGTERM");
+    assert.equal((await one.closed).code, 0);
+    assert.equal(await reply, true);
+  });
+
+  it("ends even when nobody reads its log", {
+    skip: !isBun && "Deno writes to a pipe on its main thread",
+  }, async () => {
+    await using program = await write({});
+    const port = await freePort();
+    const pipe = join(program.file, "../pipe");
+    assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+    const reader = openSync(pipe, "r+");
+    const shell = `exec "$0" "$1" > "$2"`;
+    const child = startProcess({
+      command: ["/bin/sh", "-c", shell, process.execPath, program.file, pipe],
+      env: { ...process.env, HOST: "127.0.0.1", PORT: String(port) },
+      orphanSignal: "SIGKILL",
+    });
+    try {
+      const url = `http://127.0.0.1:${port}/after/0`;
+      await eventually("it listens", async () => !(await isRefused(url)));
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      for (let lines = 0; lines < 400; lines++) await ask(url, agent);
+      agent.destroy();
+      const startMs = performance.now();
+      child.signal("SIGTERM");
+      assert.equal((await child.exited).code, 0);
+      assert.ok(performance.now() - startMs < 1_500);
+    } finally {
+      child.signal("SIGKILL");
+      closeSync(reader);
+    }
+  });
+});
+
+describe("a connection", () => {
+  it("that its caller closes ends the call, whatever it had sent", async () => {
+    await using one = await started();
+    const sendings = [
+      { method: "GET" },
+      { method: "POST", headers: { "Content-Length": 2 } },
+      { method: "POST", headers: { "Transfer-Encoding": "chunked" } },
+    ];
+    for (const [index, { method, headers }] of sendings.entries()) {
+      const request = http.request(`${one.url}/watched`, { method, headers, agent: false }).on("error", () => {});
+      request.end(method === "POST" ? "{}" : undefined);
+      await eventually("the request is in flight", () => one.count("begun") === index + 1);
+      request.destroy();
+      await eventually(`the call of ${JSON.stringify(headers)} ends`, () => one.count("aborted") === index + 1, 2_000);
+    }
+  });
+
+  it("may be idle for longer than a proxy keeps it, and a reply may be slow", {
+    skip: !isBun && "Deno has no idle timeout",
+  }, async () => {
+    const first =
+      "const { serve: real } = Bun; Bun.serve = (given) => { console.log(JSON.stringify({ msg: 'serve', ...given })); return real(given); };";
+    await using one = await started({ first });
+    const { idleTimeout } = one.lines().find(({ msg }) => msg === "serve") ?? {};
+    assert.ok(Number(idleTimeout) > 90, `${idleTimeout} s`);
+  });
+});
+
+describe("a program", () => {
+  it("that cannot read its configuration says in one line everything that is wrong, and exits 1", async () => {
+    await using one = await run({}, { PORT: "planted", LOG_LEVEL: "planted" });
+    assert.equal((await one.closed).code, 1);
+    assert.deepEqual(
+      one.lines().map(({ level, msg }) => [level, msg]),
+      [
+        [
+          "fatal",
+          "Cannot start: LOG_LEVEL should be trace, debug, info, warn, error or fatal; PORT should be an integer from 1 to 65535",
+        ],
+      ],
+    );
+  });
+
+  it("whose port is taken says so in one line, and exits 1", async () => {
+    await using rival = await listen((_, reply) => void reply.end());
+    const { port } = new URL(rival.url);
+    await using one = await run({}, { PORT: port });
+    assert.equal((await one.closed).code, 1);
+    assert.deepEqual(
+      one.lines().map(({ level, msg }) => [level, msg]),
+      [["fatal", `Cannot listen on "127.0.0.1:${port}": it is taken, or not ours to take`]],
+    );
+  });
+
+  it("whose main throws says what in one line, and exits 1", async () => {
+    for (const thrown of ["new Error('Cannot run \"x\": should be serve')", "'planted'"]) {
+      await using one = await run({ main: `throw ${thrown};` });
+      assert.equal((await one.closed).code, 1);
+      assert.equal(one.lines().length, 1);
+      assert.equal(one.lines()[0]?.msg, thrown === "'planted'" ? "Cannot start" : 'Cannot run "x": should be serve');
+    }
+  });
+
+  it("logs at the level it is told to", async () => {
+    await using one = await run({ main: "log.warn('heard'); throw new Error('end');" }, { LOG_LEVEL: "error" });
+    await one.closed;
+    assert.equal(one.count("heard"), 0);
+    assert.equal(one.count("end"), 1);
+  });
+
+  it("has written every line before it ends", async () => {
+    const main =
+      "for (let i = 0; i < 5_000; i++) log.info('x'.repeat(100)); log.fatal = log.error; throw new Error('end');";
+    await using one = await run({ main });
+    await one.closed;
+    assert.equal(one.lines().length, 5_001);
+  });
+});
