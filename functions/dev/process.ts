@@ -54,7 +54,13 @@ export function startProcess(options: ProcessOptions): RunningProcess {
     eachLine(child.stdout, (line) => onLine(line, "stdout"));
     eachLine(child.stderr, (line) => onLine(line, "stderr"));
   }
-  return { pid: child.pid, signal: (name) => child.kill(name), exited, closed };
+  const { pid } = child;
+  let gone = false;
+  child.once("exit", () => {
+    gone = true;
+  });
+  // Not `child.kill`: after it Deno reports the signal, whatever the program's exit code.
+  return { pid, signal: (name) => !gone && process.kill(pid, name), exited, closed };
 }
 
 // Not node:readline: it also splits at U+2028, which JSON leaves as it is.

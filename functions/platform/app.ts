@@ -116,9 +116,11 @@ function routeOf(c: Context): string {
   return !route || (route.method === "ALL" && route.path === "/*") ? "unmatched" : route.path;
 }
 
-const defaultHeaders: MiddlewareHandler = async (c, next) => {
+/** On every reply, a forwarded one too: what `c.header` sets before a handler is lost when that returns a response of its own. */
+const defaultHeaders: MiddlewareHandler<Env> = async (c, next) => {
   await next();
   const { headers } = c.res;
+  headers.set("X-Request-Id", c.get("requestId"));
   if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", apiPolicy);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
 };

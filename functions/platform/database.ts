@@ -107,14 +107,14 @@ async function connect(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClien
   }
 }
 
-/** SQLSTATE: 08 connection, 57P0x shutdown, 53300 too many connections, 57014 and 25P04 the timeouts set in {@link begin}. */
+/** SQLSTATE 57014 and 25P04 are the timeouts set in {@link begin}. */
 function translate(error: unknown, signal: AbortSignal, lost: Error | undefined): unknown {
   if (error instanceof Problem) return error;
   const state = [lost, error].find((one) => one instanceof pg.DatabaseError)?.code ?? "";
   if (signal.aborted || state === "57014" || state === "25P04") {
     return new Problem("deadline_exceeded", "the database did not answer in time", { cause: error });
   }
-  if (lost || /^(08|57P0|53300)/.test(state)) {
+  if (lost) {
     const headers = { "Retry-After": String(retryAfterS) };
     return new Problem("unavailable", "the database is not available", { cause: error, headers });
   }
