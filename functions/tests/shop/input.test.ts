@@ -1,0 +1,3 @@
+import { describeInput } from "../input/suite.ts";
+
+describeInput({ runs: 300 });

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { deadlineHeader, hopReserveMs } from "@shop/platform/call";
+import { eventually, listen } from "@shop/platform/testing";
+import { placeOrder } from "../customer.ts";
+import { faults, openFaultyProxy } from "../faults.ts";
+import { freezeInventory, freezeOrders } from "../frozen.ts";
+import { openScene, type Scene } from "../scene.ts";
+
+const timeoutMs = 3_000;
+
+describe("a peer that is frozen, slow or broken", () => {
+  let scene: Scene;
+  before(async () => {
+    scene = await openScene({ env: { gateway: { REQUEST_TIMEOUT_MS: String(timeoutMs) } } });
+  });
+  after(() => scene.close());
+
+  it("inventory frozen: the order is accepted within the deadline and settled later", () =>
+    freezeInventory(scene, timeoutMs));
+
+  it("orders frozen: 504 within the deadline, and the retry is one order", () => freezeOrders(scene, timeoutMs));
+
+  it("whatever a proxy answers instead of inventory: the order is accepted, settled later, and taken once", async () => {
+    const { shop, ledger, orderOf, available } = scene;
+    const proxy = await openFaultyProxy(shop.urls.inventory);
+    await shop.end("orders");
+    await shop.start("orders", { env: { INVENTORY_SERVICE_URL: proxy.url } });
+    const stock = await available("item1");
+
+    const quantities = Array.from({ length: faults.length * 2 }, (_, index) => index + 1);
+    const accepted = await Promise.all(
+      quantities.map(async (quantity) => ({ quantity, ...(await placeOrder(shop.gatewayUrl, { quantity })) })),
+    );
+    const answers = accepted.map(({ status, headers, orderId }, index) => ({
+      fault: faults[index % faults.length]?.[0],
+      status,
+      located: headers.get("Location") === `orders/${orderId}`,
+    }));
+    assert.deepEqual(
+      answers,
+      quantities.map((_, index) => ({ fault: faults[index % faults.length]?.[0], status: 202, located: true })),
+    );
+    for (const { key, orderId } of accepted) assert.deepEqual(await orderOf(key), { id: orderId, status: "PENDING" });
+
+    proxy.mend();
+    for (const { key, quantity, orderId } of accepted.filter((_, index) => index % 2 === 0)) {
+      const retry = await placeOrder(shop.gatewayUrl, { key, quantity });
+      assert.deepEqual([retry.status, retry.orderId], [201, orderId], retry.text);
+    }
+    assert.equal(await shop.settle(), 0);
+    for (const { key, orderId } of accepted) assert.deepEqual(await orderOf(key), { id: orderId, status: "CONFIRMED" });
+    assert.deepEqual(await ledger.breaches({ settled: true }), []);
+    assert.equal(await available("item1"), stock - quantities.reduce((sum, quantity) => sum + quantity, 0));
+    await proxy.close();
+    await shop.end("orders");
+    await shop.start("orders");
+  });
+
+  it("the deadline goes along: a slow inventory is told when, and sees the request aborted in time", async () => {
+    const { shop } = scene;
+    const seen = Promise.withResolvers<{ deadlineMs: number; abortedMs: number }>();
+    await using slow = await listen(({ headers }, response) => {
+      const deadlineMs = Number(headers[deadlineHeader.toLowerCase()]);
+      response.once("close", () => seen.resolve({ deadlineMs, abortedMs: Date.now() }));
+    });
+    await shop.end("orders");
+    await shop.start("orders", { env: { INVENTORY_SERVICE_URL: slow.url } });
+
+    const startMs = Date.now();
+    const accepted = await placeOrder(shop.gatewayUrl);
+    assert.equal(accepted.status, 202, accepted.text);
+    const { deadlineMs, abortedMs } = await seen.promise;
+    // Gateway and orders keep as much each: one of the two is this machine's slack.
+    assert.ok(deadlineMs - startMs < timeoutMs - hopReserveMs, `told ${deadlineMs - startMs} ms`);
+    assert.ok(abortedMs - startMs < timeoutMs, `aborted after ${abortedMs - startMs} ms`);
+    await shop.end("orders");
+    await shop.start("orders");
+  });
+
+  it("the deadline ends the SQL: of a call that timed out nothing stays, and no statement runs on", async () => {
+    const { shop, ledger, inventory, orderOf, available, granted } = scene;
+    const stock = await available("item2");
+    const holder = await inventory.pool.connect();
+    await holder.query("begin; select from items where item = 'item2' for update");
+
+    const waiting = async () => {
+      const { rows } = await holder.query(
+        `select count(*)::int as count from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rows[0].count;
+    };
+
+    const placing = placeOrder(shop.gatewayUrl, { item: "item2" });
+    await eventually("inventory waits for the lock", async () => (await waiting()) === 1);
+    const accepted = await placing;
+    assert.equal(accepted.status, 202, accepted.text);
+    await eventually("nobody waits for the lock any more", async () => (await waiting()) === 0);
+    await holder.query("rollback");
+    holder.release();
+    const { rowCount } = await inventory.pool.query("select from reservations where order_id = $1", [accepted.orderId]);
+    assert.equal(rowCount, 0);
+    assert.equal(await available("item2"), stock);
+
+    assert.equal(await shop.settle(), 0);
+    assert.deepEqual(await orderOf(accepted.key), { id: accepted.orderId, status: "CONFIRMED" });
+    assert.ok(await granted(accepted.orderId ?? ""));
+    assert.equal(await available("item2"), stock - 1);
+    assert.deepEqual(await ledger.breaches({ settled: true }), []);
+  });
+});
