@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import { eventually } from "@shop/platform/testing";
 import { send } from "../dev/testing.ts";
 
 type Load = {
@@ -15,6 +16,7 @@ export function startLoad({ url, method = "GET", make = () => ({ headers: {} }),
   const sent = new Set<string>();
   const answered = new Map<string, number>();
   let lastReplyMs = 0;
+  let cut = 0;
 
   async function ask(): Promise<void> {
     for (;;) {
@@ -25,15 +27,22 @@ export function startLoad({ url, method = "GET", make = () => ({ headers: {} }),
         const options = { method, headers: { ...headers, "X-Request-Id": id }, agent, ...(body && { body }) };
         answered.set(id, (await send(url, options)).status);
       } catch {
+        cut += 1;
         return;
       }
       lastReplyMs = performance.now();
     }
   }
 
-  const ended = Promise.all(Array.from({ length: connections }, ask)).then(() => {
-    agent.destroy();
-    return { lastReplyMs };
-  });
-  return { sent, answered, ended };
+  for (let connection = 0; connection < connections; connection++) void ask();
+  return {
+    sent,
+    answered,
+    /** Waits until every connection is cut; when the last reply had come. */
+    async untilCut(): Promise<number> {
+      await eventually("every connection is cut", () => cut === connections, 20_000);
+      agent.destroy();
+      return lastReplyMs;
+    },
+  };
 }

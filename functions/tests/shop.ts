@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type RunningProcess, startProcess } from "@shop/dev/process";
@@ -43,7 +44,10 @@ const folder = fileURLToPath(new URL("..", import.meta.url));
 
 /** The program and its first arguments that run a TypeScript file on a runtime. */
 export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
-  return runtime === "bun" ? ["bun"] : ["deno", "run", "--allow-all", "--no-check", "--unstable-no-legacy-abort"];
+  if (runtime === "bun") return ["bun"];
+  // What npm puts on the path only starts Deno, and passes no signal on.
+  const deno = execFileSync("deno", ["eval", "console.log(Deno.execPath())"], { encoding: "utf8" }).trim();
+  return [deno, "run", "--allow-all", "--no-check", "--unstable-no-legacy-abort"];
 }
 
 /** The five functions as bare processes on free ports, each owner with a fresh database; no proxy between them. */
@@ -57,6 +61,7 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
   const urls = Object.fromEntries(
     Object.entries(ports).map(([name, port]) => [name, `http://127.0.0.1:${port}`]),
   ) as Record<FunctionName, string>;
+  const command = runtimeCommand(runtime);
   const processes = new Map<FunctionName, RunningProcess>();
   const lines: string[] = [];
 
@@ -64,7 +69,7 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
     const { peers } = functions.find((one) => one.name === name) ?? { peers: {} };
     const { program = `${name}/${bundled ? "dist/main.js" : "main.ts"}` } = variant;
     return startProcess({
-      command: [...runtimeCommand(runtime), `${folder}${program}`, ...args],
+      command: [...command, `${folder}${program}`, ...args],
       orphanSignal: "SIGKILL",
       env: {
         PATH: process.env.PATH,

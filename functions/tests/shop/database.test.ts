@@ -6,9 +6,9 @@ import { after, before, describe, it } from "node:test";
 import { createScratch } from "@shop/dev/database";
 import { startPostgres } from "@shop/dev/postgres";
 import { deadlineHeader } from "@shop/platform/call";
-import { createDatabase } from "@shop/platform/database";
-import { assertProblem, captureLog, eventually, lockTable } from "@shop/platform/testing";
+import { assertProblem } from "@shop/platform/testing";
 import { placeOrder } from "../customer.ts";
+import { untilWaiting, whileLocked } from "../lock.ts";
 import { openScene, type Scene } from "../scene.ts";
 import { openTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 
@@ -49,18 +49,14 @@ describe("the database of one function is away", () => {
     });
 
     it(`${name}: connections cut in the middle of a query`, async () => {
-      const database = createDatabase({ url: scene.shop.databases[name].url, log: captureLog().log });
-      const lock = await lockTable(database, owners[name].table);
-      const reading = read(scene, name);
-      await eventually("the query waits", async () => {
-        const sql = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-        return (await database.pool.query(sql)).rowCount === 1;
+      const reply = await whileLocked(scene[name], owners[name].table, async () => {
+        const reading = read(scene, name);
+        await untilWaiting(scene[name], 1);
+        proxies.get(name)?.cut();
+        return reading;
       });
-      proxies.get(name)?.cut();
-      await assertAway(await reading);
-      await lock.release();
+      await assertAway(reply);
       await works(scene, name);
-      await database.close();
     });
   }
 

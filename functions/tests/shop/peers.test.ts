@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { deadlineHeader, hopReserveMs } from "@shop/platform/call";
-import { eventually, listen } from "@shop/platform/testing";
+import { listen } from "@shop/platform/testing";
 import { placeOrder } from "../customer.ts";
 import { faults, openFaultyProxy } from "../faults.ts";
 import { freezeInventory, freezeOrders } from "../frozen.ts";
+import { untilWaiting, whileLocked } from "../lock.ts";
 import { openScene, type Scene } from "../scene.ts";
 
 const timeoutMs = 3_000;
@@ -81,24 +82,14 @@ describe("a peer that is frozen, slow or broken", () => {
   it("the deadline ends the SQL: of a call that timed out nothing stays, and no statement runs on", async () => {
     const { shop, ledger, inventory, orderOf, available, granted } = scene;
     const stock = await available("item2");
-    const holder = await inventory.pool.connect();
-    await holder.query("begin; select from items where item = 'item2' for update");
-
-    const waiting = async () => {
-      const { rows } = await holder.query(
-        `select count(*)::int as count from pg_stat_activity
-         where datname = current_database() and wait_event_type = 'Lock'`,
-      );
-      return rows[0].count;
-    };
-
-    const placing = placeOrder(shop.gatewayUrl, { item: "item2" });
-    await eventually("inventory waits for the lock", async () => (await waiting()) === 1);
-    const accepted = await placing;
+    const accepted = await whileLocked(inventory, "items", async () => {
+      const placing = placeOrder(shop.gatewayUrl, { item: "item2" });
+      await untilWaiting(inventory, 1);
+      const placed = await placing;
+      await untilWaiting(inventory, 0);
+      return placed;
+    });
     assert.equal(accepted.status, 202, accepted.text);
-    await eventually("nobody waits for the lock any more", async () => (await waiting()) === 0);
-    await holder.query("rollback");
-    holder.release();
     const { rowCount } = await inventory.pool.query("select from reservations where order_id = $1", [accepted.orderId]);
     assert.equal(rowCount, 0);
     assert.equal(await available("item2"), stock);
