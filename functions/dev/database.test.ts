@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, parse } from "node:path";
 import { after, before, describe, it } from "node:test";
 import pg from "pg";
 import { createScratch, migrate, type OwnerUrls, owners, provision, seed } from "./database.ts";
@@ -27,16 +27,39 @@ describe("the owners' databases", () => {
     assert.deepEqual(urls, one);
   });
 
+  it("provisioning shuts a database that it was interrupted in making", async () => {
+    await query(server.url, "grant connect on database orders to public");
+    await provision(server.url);
+    await assert.rejects(query(new URL("/orders", urls.users).href, "select 1"), /permission denied for database/);
+  });
+
   it("no owner can enter another's database", async () => {
-    const trespass = new URL(urls.users);
-    trespass.pathname = "/orders";
-    await assert.rejects(query(trespass.href, "select 1"), /permission denied for database/);
+    const trespass = new URL("/orders", urls.users).href;
+    await assert.rejects(query(trespass, "select 1"), /permission denied for database/);
+  });
+
+  it("seeding before migrating says whose data are missing what", async () => {
+    await assert.rejects(seed(urls), { message: 'Cannot seed "inventory": relation "items" does not exist' });
+  });
+
+  it("a migration that fails is named, and leaves nothing", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shop-test-"));
+    await writeFile(
+      join(folder, "1_wrong.sql"),
+      "-- Up Migration\ncreate table half (n int);\ncreat table wrong (n int);",
+    );
+    await assert.rejects(migrate(urls.users, folder), {
+      message: 'Cannot migrate "1_wrong": syntax error at or near "creat"',
+    });
+    assert.deepEqual(await query(urls.users, "select to_regclass('half') as half"), [{ half: null }]);
+    await rm(folder, { recursive: true });
   });
 
   it("two who migrate at once both succeed, and each migration is applied once", async () => {
     for (const { name, migrations } of owners) {
       const applied = await Promise.all([migrate(urls[name], migrations), migrate(urls[name], migrations)]);
-      assert.equal(applied.flat().length, 1, name);
+      const all = (await readdir(migrations)).map((file) => parse(file).name).sort();
+      assert.deepEqual(applied.flat().sort(), all);
       assert.deepEqual(await migrate(urls[name], migrations), []);
     }
   });

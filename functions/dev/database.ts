@@ -44,8 +44,9 @@ export async function provision(adminUrl: string): Promise<OwnerUrls> {
 
 async function createDatabase(admin: pg.Client, database: string, owner: string): Promise<void> {
   const { rowCount } = await admin.query("select from pg_database where datname = $1", [database]);
-  if (rowCount !== 0) return;
-  await admin.query(`create database ${pg.escapeIdentifier(database)} owner ${pg.escapeIdentifier(owner)}`);
+  if (rowCount === 0) {
+    await admin.query(`create database ${pg.escapeIdentifier(database)} owner ${pg.escapeIdentifier(owner)}`);
+  }
   await admin.query(`revoke all on database ${pg.escapeIdentifier(database)} from public`);
 }
 
@@ -58,25 +59,36 @@ function ownerUrl(adminUrl: string, name: OwnerName): string {
 }
 
 /** Follows from the administrator's own secret: nothing to keep, and two programs on one server agree. */
-const password = (adminUrl: string, name: OwnerName) => createHmac("sha256", adminUrl).update(name).digest("hex");
+const password = (adminUrl: string, name: OwnerName) =>
+  createHmac("sha256", new URL(adminUrl).password).update(name).digest("hex");
 
 /** Brings one database up to date; the migrations that were applied. Of two at once the second waits. */
 export async function migrate(databaseUrl: string, migrations: string): Promise<string[]> {
-  const applied = await runner({
-    databaseUrl,
-    dir: migrations,
-    direction: "up",
-    migrationsTable: "migrations",
-    advisoryLockMode: "wait",
-    log: () => {},
-  });
-  return applied.map(({ name }) => name);
+  let at = new URL(databaseUrl).pathname.slice(1);
+  try {
+    const applied = await runner({
+      databaseUrl,
+      dir: migrations,
+      direction: "up",
+      migrationsTable: "migrations",
+      advisoryLockMode: "wait",
+      log: (line) => {
+        at = /^### MIGRATION (\S+)/.exec(line)?.[1] ?? at;
+      },
+    });
+    return applied.map(({ name }) => name);
+  } catch (cause) {
+    throw new Error(`Cannot migrate "${at}": ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Inserts the rows that are missing, and moves the stock of the items named in `stock`, initial and available alike. */
 export async function seed(urls: OwnerUrls, { stock = {} }: { stock?: Record<string, number> } = {}): Promise<void> {
   for (const { name, seed } of owners) {
-    if (seed) await connected(urls[name], async (client) => client.query(await readFile(seed, "utf8")));
+    if (!seed) continue;
+    await connected(urls[name], async (client) => client.query(await readFile(seed, "utf8"))).catch((cause) => {
+      throw new Error(`Cannot seed "${name}": ${cause.message}`, { cause });
+    });
   }
   if (Object.keys(stock).length > 0) await connected(urls.inventory, (client) => setStock(client, stock));
 }

@@ -17,6 +17,7 @@ export const usage = `Runs the shop on this machine: each function sleeps until 
   --help                       this text
 
   DATABASE_URL                 use this PostgreSQL server instead of one of the project's own
+  SHOP_DATA_DIR                where the project's own server keeps its data (.data/postgres)
 `;
 
 /** Reads the command line; throws with one clear line for what cannot be read. */

@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { migrate, owners, provision, seed } from "./database.ts";
 import { type Flags, parseFlags, usage } from "./flags.ts";
+import { describeExit } from "./instance.ts";
 import { startMaintenance } from "./maintenance.ts";
 import { openMiniature } from "./miniature.ts";
 import { banner, createPaint, createPrinter } from "./print.ts";
-import { openServer } from "./server.ts";
+import { openServer, type Server } from "./server.ts";
 import { shop } from "./shop.ts";
 import { watchSources } from "./watch.ts";
 
@@ -32,23 +33,31 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
   const printer = createPrinter({ write: (text) => process.stdout.write(text), paint, names });
 
   await using closing = new AsyncDisposableStack();
-  const { promise: databaseUrls, resolve: openGate } = Promise.withResolvers<Record<string, string>>();
+  const databaseUrls = Promise.withResolvers<Record<string, string>>();
   const miniature = await openMiniature({
     functions,
     command: (name) => [process.execPath, `${functionsDir}${name}/main.ts`],
     env: process.env,
-    databaseUrls,
+    databaseUrls: databaseUrls.promise,
     windowMs,
     onEvent: printer.event,
   });
 
-  const server = await openServer({ env: process.env, projectDir });
-  closing.defer(server.close);
-  closing.defer(miniature.close);
-  const urls = await provision(server.adminUrl);
-  for (const { name, migrations } of owners) await migrate(urls[name], migrations);
-  await seed(urls);
-  openGate(urls);
+  let server: Server | undefined;
+  closing.defer(async () => {
+    await miniature.close();
+    await server?.close();
+  });
+  try {
+    server = await openServer({ env: process.env, projectDir });
+    const urls = await provision(server.adminUrl);
+    for (const { name, migrations } of owners) await migrate(urls[name], migrations);
+    await seed(urls);
+    databaseUrls.resolve(urls);
+  } catch (error) {
+    databaseUrls.reject(error);
+    throw error;
+  }
 
   closing.defer(
     await watchSources({ folder: functionsDir, functions: names, quietMs: sourceQuietMs, onChange: miniature.renew }),
@@ -71,7 +80,8 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
     }),
   );
 
-  await interrupted;
+  const exit = await Promise.race([interrupted, server.exited]);
+  if (exit) throw new Error(`Cannot go on: PostgreSQL ${describeExit(exit)}`);
   printer.text("\nStopping; again to end at once.\n");
 }
 

@@ -40,6 +40,7 @@ export async function openMiniature(options: MiniatureOptions): Promise<Miniatur
   const ready = options.databaseUrls.then((urls) => {
     databaseUrls = urls;
   });
+  ready.catch(() => {}); // whoever waits for it is told; nobody need wait
 
   function url(name: string): string {
     return `http://127.0.0.1:${proxies.get(name)?.port}`;
@@ -50,10 +51,18 @@ export async function openMiniature(options: MiniatureOptions): Promise<Miniatur
     const { ownsData = false, peers = {} } = functions.find((one) => one.name === name) ?? {};
     const peerUrls = Object.entries(peers).map(([variable, peer]) => [variable, url(peer)]);
     const databaseUrl = ownsData ? { DATABASE_URL: databaseUrls[name] } : {};
+    // Bun's own limit of 256 would let one frozen peer hold up the requests to all others.
     // Peers are on this machine, whatever proxy leads from it to the world.
     const direct = [rest.no_proxy ?? rest.NO_PROXY, "127.0.0.1"].filter(Boolean).join(",");
     const proxy = { no_proxy: direct, NO_PROXY: direct };
-    return { ...rest, ...proxy, HOST: "127.0.0.1", ...databaseUrl, ...Object.fromEntries(peerUrls) };
+    return {
+      ...rest,
+      ...proxy,
+      BUN_CONFIG_MAX_HTTP_REQUESTS: "1024",
+      HOST: "127.0.0.1",
+      ...databaseUrl,
+      ...Object.fromEntries(peerUrls),
+    };
   }
 
   async function close(): Promise<void> {

@@ -1,29 +1,18 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { postgresDataDir, runningPostgres, startPostgres } from "./postgres.ts";
+import { startProcess } from "./process.ts";
+import { postgresPrograms } from "./programs.ts";
 import { alive, until } from "./testing.ts";
 
-const postgresUrl = JSON.stringify(new URL("./postgres.ts", import.meta.url).href);
-const pgUrl = JSON.stringify(import.meta.resolve("pg"));
-
-/** Inserts numbers one by one, and says each that the server has acknowledged. */
-const writer = (dataDir: string) => `
-  import { startPostgres } from ${postgresUrl};
-  import pg from ${pgUrl};
-  const { url } = await startPostgres({ dataDir: ${JSON.stringify(dataDir)} });
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query("create table if not exists acknowledged (n integer)");
-  for (let n = 0; ; n++) {
-    await client.query("insert into acknowledged values ($1)", [n]);
-    process.stdout.write("ok\\n");
-  }`;
+const writerFile = fileURLToPath(new URL("./fixtures/writer.ts", import.meta.url));
 
 describe("the project's own PostgreSQL", () => {
   let folder: string;
@@ -35,24 +24,27 @@ describe("the project's own PostgreSQL", () => {
 
   it("loses no acknowledged row to kill -9, leaves no process, and starts again on the same folder", async () => {
     const dataDir = join(folder, "killed");
-    let acknowledged = 0;
-    for (let round = 1; round <= 3; round++) {
-      const parent = spawn(process.execPath, ["-e", writer(dataDir)], { stdio: ["ignore", "pipe", "inherit"] });
+    const acknowledged: number[] = [];
+    for (const round of [0, 1, 2]) {
+      const parent = spawn(process.execPath, [writerFile, dataDir, `${round}`], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       let acks = 0;
       parent.stdout.on("data", (chunk) => {
         acks += String(chunk).split("\n").length - 1;
       });
       await until("200 rows are acknowledged", () => acks >= 200);
-      const postmaster = Number.parseInt(await readFile(join(dataDir, "postmaster.pid"), "utf8"), 10);
+      const postmaster = await holderOf(dataDir);
       parent.kill("SIGKILL");
+      if (round === 1) process.kill(postmaster, "SIGKILL");
       await new Promise((resolve) => parent.once("close", resolve));
-      acknowledged += acks;
+      acknowledged.push(acks);
       await until("the server has followed its parent", () => !alive(postmaster), 5_000);
     }
     const server = await startPostgres({ dataDir });
     try {
-      const kept = await count(server.url);
-      assert.ok(kept >= acknowledged, `${acknowledged} rows were acknowledged, ${kept} are kept`);
+      const kept = await Promise.all(acknowledged.map((acks, round) => count(server.url, round, acks)));
+      assert.deepEqual(kept, acknowledged);
     } finally {
       await server.stop();
     }
@@ -63,7 +55,7 @@ describe("the project's own PostgreSQL", () => {
     const server = await startPostgres({ dataDir, durable: false });
     try {
       assert.equal(await runningPostgres(dataDir), server.url);
-      const holder = Number.parseInt(await readFile(join(dataDir, "postmaster.pid"), "utf8"), 10);
+      const holder = await holderOf(dataDir);
       await assert.rejects(startPostgres({ dataDir }), {
         message: `Cannot start PostgreSQL in "${dataDir}": process ${holder} is running on it, perhaps another "bun run dev"`,
       });
@@ -73,15 +65,40 @@ describe("the project's own PostgreSQL", () => {
     assert.equal(await runningPostgres(dataDir), undefined);
   });
 
-  it("says which port it could not have", async () => {
-    const blocker = createServer((socket) => socket.destroy());
-    await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
-    const { port } = blocker.address() as { port: number };
-    await assert.rejects(
-      startPostgres({ dataDir: join(folder, "port"), port }),
-      /could not create any TCP\/IP sockets/,
-    );
-    await new Promise((resolve) => blocker.close(resolve));
+  it("a server that was killed itself has left its lock, which refuses nobody", async () => {
+    const dataDir = join(folder, "stale");
+    await startPostgres({ dataDir });
+    process.kill(await holderOf(dataDir), "SIGKILL");
+    const server = await startPostgres({ dataDir });
+    await server.stop();
+  });
+
+  it("nor does a lock whose number is another program's by now", async () => {
+    const dataDir = join(folder, "reused");
+    await startPostgres({ dataDir });
+    const lock = join(dataDir, "postmaster.pid");
+    const { uid, gid } = await stat(lock);
+    const killed = await holderOf(dataDir);
+    process.kill(killed, "SIGKILL");
+    await until("the server is gone", () => !alive(killed));
+    const identity = process.getuid?.() === 0 ? { uid, gid } : {};
+    const other = startProcess({ command: ["sleep", "60"], ...identity, orphanSignal: "SIGKILL" });
+    await writeFile(lock, (await readFile(lock, "utf8")).replace(`${killed}`, `${other.pid}`));
+    const server = await startPostgres({ dataDir });
+    await server.stop();
+    other.signal("SIGKILL");
+    await other.exited;
+  });
+
+  it("does not take the server that has its port for its own", async () => {
+    const dataDir = join(folder, "mine");
+    const mine = await startPostgres({ dataDir });
+    process.kill(await holderOf(dataDir), "SIGKILL");
+    await until("the port is free", () => isFree(mine.port));
+    const other = await startPostgres({ dataDir: join(folder, "other"), port: mine.port, durable: false });
+    assert.equal(await runningPostgres(dataDir), undefined);
+    await assert.rejects(startPostgres({ dataDir, port: mine.port }), /could not create any TCP\/IP sockets/);
+    await other.stop();
   });
 
   it("two first starts at once give one server and one refusal, and a folder that is whole", async () => {
@@ -90,6 +107,8 @@ describe("the project's own PostgreSQL", () => {
     const started = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
     assert.equal(started.length, 1);
     await started[0]?.stop();
+    const again = await startPostgres({ dataDir });
+    await again.stop();
   });
 
   it("keeps its data beside the project, or elsewhere when root's project lies behind a closed door", async () => {
@@ -97,15 +116,29 @@ describe("the project's own PostgreSQL", () => {
     await chmod(folder, 0o700);
     const closed = await postgresDataDir(folder);
     await chmod(folder, 0o755);
-    if (process.getuid?.() === 0) assert.match(closed, /^\/var\/tmp\/shop-[0-9a-f]{12}\/postgres$/);
-    else assert.equal(closed, join(folder, ".data", "postgres"));
+    if (process.getuid?.() !== 0) return assert.equal(closed, join(folder, ".data", "postgres"));
+    assert.match(closed, /^\/var\/tmp\/shop-[0-9a-f]{12}\/postgres$/);
+    assert.match(await postgresPrograms({ forOthers: true }), /^\/var\/tmp\//);
+    const server = await startPostgres({ dataDir: closed, durable: false });
+    await server.stop();
+    await rm(dirname(closed), { recursive: true });
   });
 });
 
-async function count(url: string): Promise<number> {
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer().on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+
+const holderOf = async (dataDir: string): Promise<number> =>
+  Number.parseInt(await readFile(join(dataDir, "postmaster.pid"), "utf8"), 10);
+
+/** How many of a round's first rows are there. */
+async function count(url: string, round: number, rowsMax: number): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const { rows } = await client.query("select count(*)::int as rows from acknowledged");
+  const { rowCount } = await client.query("select from acknowledged where round = $1 and n < $2", [round, rowsMax]);
   await client.end();
-  return rows[0].rows;
+  return rowCount ?? 0;
 }

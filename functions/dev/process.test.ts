@@ -2,17 +2,16 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { startProcess } from "./process.ts";
 import { alive, until } from "./testing.ts";
 
-const processUrl = JSON.stringify(new URL("./process.ts", import.meta.url).href);
+const parentFile = fileURLToPath(new URL("./fixtures/parent.ts", import.meta.url));
 const sleeper: [string, ...string[]] = ["sh", "-c", "echo $$; exec sleep 60"];
 
 describe("a guarded process", () => {
   it("dies with its parent, by kill -9 too", async () => {
-    const code = `import { startProcess } from ${processUrl};
-      startProcess({ command: ${JSON.stringify(sleeper)}, orphanSignal: "SIGKILL", onLine: (line) => console.log(line) });`;
-    const parent = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+    const parent = spawn(process.execPath, [parentFile], { stdio: ["ignore", "pipe", "inherit"] });
     const [line] = await once(parent.stdout, "data");
     const pid = Number(String(line));
     assert.ok(alive(pid));

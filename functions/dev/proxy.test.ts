@@ -155,7 +155,7 @@ test("a problem of ours bears the caller's trace id", async () => {
   });
   assert.equal(status, 502);
   assert.deepEqual(JSON.parse(body), {
-    type: "about:blank",
+    type: "/docs/problems#bad_gateway",
     title: "Bad gateway",
     status: 502,
     detail: 'Cannot pass on the request to "orders": connection lost',

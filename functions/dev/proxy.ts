@@ -24,7 +24,12 @@ export async function openProxy({ slot, port, ready }: ProxyOptions): Promise<Re
     // `close` alone would wait for the connections of these replies to time out.
     reply.once("close", () => server.listening || server.closeIdleConnections());
     if (request.url?.split("?")[0] === "/metrics") passScrape(slot, request, reply);
-    else ready.then(() => passRequest(slot, request, reply));
+    else {
+      ready.then(
+        () => passRequest(slot, request, reply),
+        () => answerProblem(request, reply, "unavailable", `Cannot wake "${slot.name}": no database`),
+      );
+    }
   });
   // No reply is cut for being slow, and no caller's idle connection closes just when it is used again.
   Object.assign(server, { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 600_000 });

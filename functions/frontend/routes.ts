@@ -1,4 +1,5 @@
-import { visitorCookie } from "@shop/gateway/contract";
+import { VisitorSecret, visitorCookie } from "@shop/gateway/contract";
+import { idempotencyKeyHeader } from "@shop/orders/contract";
 import type { App } from "@shop/platform/app";
 import type { Call } from "@shop/platform/call";
 import { problems } from "@shop/platform/problem";
@@ -16,7 +17,6 @@ type Options = { forward: (request: Request, call: Call) => Promise<Response> };
 /** What every runtime's `fetch` can send; HEAD comes with GET. */
 const forwardedMethods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const cookieMaxAgeS = 365 * 24 * 3600;
-const Secret = v.pipe(v.string(), v.uuid());
 
 export function addRoutes(app: App, { forward }: Options): App {
   app.get("/", (c) => {
@@ -31,13 +31,22 @@ export function addRoutes(app: App, { forward }: Options): App {
 
   // The API of this origin is the gateway's, its description too.
   app.get("/openapi.json", (c) => forward(c.req.raw, c.var.call));
+  app.post("/api/orders", (c) => forward(withKey(c.req.raw), c.var.call));
   app.on(forwardedMethods, "/api/*", (c) => forward(c.req.raw, c.var.call));
   return app;
 }
 
+/** An order without a key gets one here: a runtime may send a request twice when its connection is cut, and two keys are two orders. */
+function withKey(request: Request): Request {
+  if (request.headers.has(idempotencyKeyHeader)) return request;
+  const headers = new Headers(request.headers);
+  headers.set(idempotencyKeyHeader, crypto.randomUUID());
+  return new Request(request, { headers });
+}
+
 /** A visitor is a random UUID in a cookie that no script can read; a malformed one is replaced. */
 function rememberVisitor(c: Context): void {
-  if (v.is(Secret, getCookie(c, visitorCookie))) return;
+  if (v.is(VisitorSecret, getCookie(c, visitorCookie))) return;
   setCookie(c, visitorCookie, crypto.randomUUID(), {
     httpOnly: true,
     sameSite: "Lax",

@@ -1,8 +1,8 @@
-import { durationMs, peerUrl, port } from "@shop/platform/config";
+import { peerUrl, port, requestTimeoutMs } from "@shop/platform/config";
 
 export const config = {
   PORT: port(8000),
-  REQUEST_TIMEOUT_MS: durationMs(10_000),
+  REQUEST_TIMEOUT_MS: requestTimeoutMs(10_000),
   ORDER_SERVICE_URL: peerUrl,
   INVENTORY_SERVICE_URL: peerUrl,
   USER_SERVICE_URL: peerUrl,

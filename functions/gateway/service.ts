@@ -15,11 +15,11 @@ import type { Call } from "@shop/platform/call";
 import type { Peer } from "@shop/platform/client";
 import { User, Users } from "@shop/users/contract";
 import * as v from "valibot";
+import { VisitorSecret } from "./contract.ts";
 
 export type Service = ReturnType<typeof createService>;
 
 const getAttemptsMax = 3;
-const Secret = v.pipe(v.string(), v.uuid());
 
 /** What the public may ask, and which function answers it. */
 export function createService({ orders, inventory, users }: { orders: Peer; inventory: Peer; users: Peer }) {
@@ -73,6 +73,6 @@ async function get<S extends v.GenericSchema>(
 
 /** The visitor's secret ends here: inward goes its hash. A malformed one counts as none. */
 function subjectOf(visitor: string | undefined): Record<string, string> {
-  if (!v.is(Secret, visitor)) return {};
+  if (!v.is(VisitorSecret, visitor)) return {};
   return { [subjectHeader]: createHash("sha256").update(visitor.toLowerCase()).digest("hex") };
 }

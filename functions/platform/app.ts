@@ -7,7 +7,16 @@ import { matchedRoutes } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { openAPIRouteHandler } from "hono-openapi";
-import { type Call, type Clock, deadlineDefaultMs, deadlineHeader, deadlineSignal, readTrace } from "./call.ts";
+import {
+  type Call,
+  type Clock,
+  DeadlineExceeded,
+  deadlineDefaultMs,
+  deadlineHeader,
+  deadlineSignal,
+  orAborted,
+  readTrace,
+} from "./call.ts";
 import type { Logger } from "./log.ts";
 import { PeerProblem, Problem, problemMediaType } from "./problem.ts";
 
@@ -132,14 +141,17 @@ const limitBody = bodyLimit({
   },
 });
 
-/** Reads a body before anything is done with it: one that breaks off is the caller's doing, and neither ours nor a peer's. */
-const wholeBody: MiddlewareHandler = async (c, next) => {
+/** Reads a body before anything is done with it: one that breaks off or never ends is the caller's doing, not ours nor a peer's. */
+const wholeBody: MiddlewareHandler<Env> = async (c, next) => {
+  const read = limitBody(c, async () => {
+    if (c.req.raw.body) c.req.raw = new Request(c.req.raw, { body: await c.req.raw.arrayBuffer() });
+  });
   try {
-    await limitBody(c, async () => {
-      if (c.req.raw.body) c.req.raw = new Request(c.req.raw, { body: await c.req.raw.arrayBuffer() });
-    });
+    await orAborted(read, c.var.call.signal);
   } catch (cause) {
-    throw cause instanceof Problem ? cause : new Problem("invalid", "body ends early", { cause });
+    if (cause instanceof Problem) throw cause;
+    const detail = cause instanceof DeadlineExceeded ? "body did not arrive in time" : "body ends early";
+    throw new Problem("invalid", detail, { cause });
   }
   await next();
 };

@@ -38,6 +38,19 @@ export function deadlineSignal(deadlineMs: number, parent?: AbortSignal, now: Cl
   return { signal, clear: () => clearTimeout(timer) };
 }
 
+/** `work`, or the signal's reason where that comes first; `work` then goes on unheard. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
 const traceparentPattern = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** The caller's trace, or a new one when its header is absent or malformed (W3C Trace Context §3.2). */

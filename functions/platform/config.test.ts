@@ -5,17 +5,17 @@ import {
   ConfigError,
   connections,
   databaseUrl,
-  durationMs,
   peerUrl,
   platformEntries,
   port,
   readConfig,
+  requestTimeoutMs,
 } from "./config.ts";
 
 const entries = {
   ...platformEntries,
   PORT: port(3001),
-  REQUEST_TIMEOUT_MS: durationMs(10_000),
+  REQUEST_TIMEOUT_MS: requestTimeoutMs(10_000),
   DATABASE_CONNECTIONS_MAX: connections(5),
   DATABASE_URL: databaseUrl,
   INVENTORY_SERVICE_URL: peerUrl,
@@ -71,7 +71,7 @@ describe("readConfig", () => {
       message,
       "Cannot start: LOG_LEVEL should be trace, debug, info, warn, error or fatal; " +
         "PORT should be an integer from 1 to 65535; " +
-        "REQUEST_TIMEOUT_MS should be an integer from 1 to 600000; " +
+        "REQUEST_TIMEOUT_MS should be an integer from 1 to 11000; " +
         "DATABASE_CONNECTIONS_MAX should be an integer from 2 to 100; " +
         "DATABASE_URL should be a postgres:// URL; " +
         "INVENTORY_SERVICE_URL should be an http:// or https:// URL",

@@ -40,8 +40,8 @@ const url = (text: string, ...protocols: string[]) =>
 /** A TCP port to listen on. */
 export const port = (unset: number) => number(1, 65535, unset);
 
-/** A duration in milliseconds, 1 ms to 10 minutes. */
-export const durationMs = (unset: number) => number(1, 600_000, unset);
+/** How long a request may take, in milliseconds: at most 11 s, after which a shutdown cuts it off. */
+export const requestTimeoutMs = (unset: number) => number(1, 11_000, unset);
 
 /** A count of connections, 2 to 100: maintenance holds one beside the one it works on. */
 export const connections = (unset: number) => number(2, 100, unset);

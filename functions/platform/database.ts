@@ -1,5 +1,5 @@
 import pg from "pg";
-import type { Call } from "./call.ts";
+import { type Call, orAborted } from "./call.ts";
 import type { Logger } from "./log.ts";
 import { Problem } from "./problem.ts";
 
@@ -16,6 +16,8 @@ type DatabaseOptions = { url: string; log: Logger; connectionsMax?: number };
 
 const connectTimeoutMs = 3_000;
 const connectionIdleMs = 10_000;
+/** Above every deadline: for what runs outside a {@link transaction}, so that no server gone silent holds a program for ever. */
+const queryTimeoutMs = 12_000;
 const retryAfterS = 1;
 
 /** Opens nothing yet: the first {@link transaction} connects, so a function starts without its database. */
@@ -27,6 +29,7 @@ export function createDatabase({ url, log, connectionsMax = 5 }: DatabaseOptions
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: connectionIdleMs,
+    query_timeout: queryTimeoutMs,
     types,
   });
   pool.on("error", (err) => log.warn({ err }, "database connection lost"));
@@ -88,22 +91,14 @@ function begin(deadlineMs: number): string {
 
 async function connect(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClient> {
   const pending = pool.connect();
-  let abort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
-  });
   try {
-    return await Promise.race([pending, aborted]);
+    return await orAborted(pending, signal);
   } catch (error) {
     pending.then(
       (client) => client.release(),
       () => {},
     );
     throw translate(error, signal, error as Error);
-  } finally {
-    if (abort) signal.removeEventListener("abort", abort);
   }
 }
 

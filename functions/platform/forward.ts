@@ -4,7 +4,10 @@ import { isProblem, proxyProblem, silenceProblem } from "./client.ts";
 
 type ForwardOptions = { name: string; baseUrl: string; fetch?: (request: Request) => Promise<Response> };
 
-/** Sends a request on to a peer as it is and streams the answer back; what only a proxy can have answered becomes a problem. */
+/**
+ * Sends a request on to a peer as it is and streams the answer back; the deadline bounds the wait for its head. Throws
+ * {@link Problem} as a peer's client does: for what only a proxy between can have answered, and where no answer came.
+ */
 export function createForwarder({ name, baseUrl, fetch = globalThis.fetch }: ForwardOptions) {
   return async (request: Request, call: Call): Promise<Response> => {
     const { pathname, search } = new URL(request.url);

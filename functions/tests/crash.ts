@@ -59,7 +59,7 @@ export async function crashOnce(scene: Scene, crash: Crash, first: "settle" | "r
 type Storm = { victim: Victim; rounds: number; seed: number };
 
 const buyers = 8;
-const killAfterMaxMs = 150;
+const killAfterMaxMs = 300;
 
 /** Kills a process at random moments under load; after each, asserts that every key has its one order and no unit is lost. */
 export async function crashUnderLoad(scene: Scene, { victim, rounds, seed }: Storm): Promise<void> {

@@ -15,7 +15,7 @@ export const faults: readonly [name: string, fault: Fault][] = [
   ["200 of another contract", (response) => response.writeHead(200, json200).end('{"outcome":"granted"}')],
   ["200 without the prices", (response) => response.writeHead(200, json200).end(granted([]))],
   ["a redirect", (response) => response.writeHead(307, { Location: "/reservations" }).end()],
-  ["a closed connection", (response) => response.socket?.destroy()],
+  ["a connection reset", (response) => response.socket?.resetAndDestroy()],
   [
     "a connection closed within the body",
     (response) => response.writeHead(200, json200).write('{"outcome":', () => response.socket?.destroy()),

@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { ownServer } from "@shop/platform/testing";
 
 type Step = { runtime: "bun" | "deno"; paths: string[] };
@@ -12,22 +11,20 @@ const functions = ["platform", "inventory", "orders", "users", "gateway", "front
   (name) => `functions/${name}`,
 );
 
-/** One suite is a few steps, each one runtime over some folders; `*` is this folder without its subfolders. */
+const devOnBoth = ["process", "postgres", "database"].map((name) => `functions/dev/${name}.test.ts`);
+
+/** What each suite runs: on which runtime, and which folders or files. */
 const suites: Record<string, Step[]> = {
   test: [{ runtime: "bun", paths: [...functions, "functions/dev", "functions/tests/shop"] }],
-  "test:deno": [{ runtime: "deno", paths: [...functions] }],
+  "test:deno": [{ runtime: "deno", paths: [...functions, ...devOnBoth] }],
   "test:races": [{ runtime: "bun", paths: ["functions/tests/races"] }],
   "test:browser": [{ runtime: "bun", paths: ["functions/tests/browser"] }],
 };
 
-const { positionals, values } = parseArgs({
-  args: process.argv.slice(2),
-  allowPositionals: true,
-  options: { full: { type: "boolean", default: false } },
-});
-const steps = suites[positionals[0] ?? ""];
+const name = process.argv[2] ?? "";
+const steps = suites[name];
 if (!steps) {
-  console.error(`Cannot run "${positionals[0] ?? ""}": should be one of ${Object.keys(suites).join(", ")}`);
+  console.error(`Cannot run "${name}": should be one of ${Object.keys(suites).join(", ")}`);
   process.exit(2);
 }
 
@@ -58,7 +55,7 @@ async function run({ runtime, paths }: Step, report: string): Promise<void> {
   console.log(`\n${command.slice(0, 2).join(" ")} ${paths.join(" ")}`);
   const { exited } = Bun.spawn(command, {
     cwd: root,
-    env: { ...process.env, TEST_DATABASE_URL: server.url, TEST_FULL: values.full ? "1" : "" },
+    env: { ...process.env, TEST_DATABASE_URL: server.url },
     stdio: ["ignore", "inherit", "inherit"],
   });
   const code = await exited;

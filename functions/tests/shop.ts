@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type RunningProcess, startProcess } from "@shop/dev/process";
 import { shop as functions } from "@shop/dev/shop";
-import { eventually, freshDatabase } from "@shop/platform/testing";
+import { eventually, freePort, freshDatabase } from "@shop/platform/testing";
 
 export type FunctionName = "frontend" | "gateway" | "orders" | "inventory" | "users";
 type Owner = "inventory" | "orders" | "users";
@@ -126,15 +125,4 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
   };
   await Promise.all(functions.map(({ name }) => started.start(name as FunctionName)));
   return started;
-}
-
-/** A TCP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const server = createServer().on("error", reject);
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    server.close(() => (address && typeof address === "object" ? resolve(address.port) : reject(new Error("no port"))));
-  });
-  return promise;
 }

@@ -69,6 +69,13 @@ export function altered(value: unknown, choice: number, odd: unknown): unknown {
   return root.value;
 }
 
+/** The value with each of its parts in turn replaced by each odd value or taken away. */
+export function alterations(value: unknown): unknown[] {
+  const places = [...changesOf({ value: structuredClone(value) }, null)].length;
+  const choices = Array.from({ length: places }, (_, choice) => choice);
+  return [...numbers, ...others].flatMap((odd) => choices.map((choice) => altered(value, choice, odd)));
+}
+
 function* changesOf(parent: Record<string, unknown>, odd: unknown): Generator<() => void> {
   for (const [name, child] of Object.entries(parent)) {
     yield () => void Object.assign(parent, { [name]: odd });

@@ -62,16 +62,71 @@ export function attempts(
       body: schema ? bodiesOf(schema, known) : fc.constant(undefined),
       other: fc.oneof(fc.constant(usual), fc.constantFrom(...others)),
     })
-    .map(({ method, segments, query, headers, mediaType, body, other }) => {
-      const search = new URLSearchParams(query).toString();
-      const sent = method === "GET" || method === "HEAD" ? undefined : body; // `fetch` sends no other
-      return {
-        method,
-        path: template.replaceAll(/\{(\w+)\}/g, (_, name) => segments[name] ?? "") + (search && `?${search}`),
-        headers: { ...other, ...headers, ...(sent && mediaType && { "Content-Type": mediaType }) },
-        ...(sent && { body: sent }),
-      };
-    });
+    .map((parts) => assemble(template, parts));
+}
+
+type Parts = {
+  method: string;
+  segments: Record<string, string>;
+  query: [string, string][];
+  headers: Record<string, string>;
+  mediaType: string;
+  body: Body | undefined;
+  other: Record<string, string>;
+};
+
+function assemble(template: string, { method, segments, query, headers, mediaType, body, other }: Parts): Attempt {
+  const search = new URLSearchParams(query).toString();
+  const sent = method === "GET" || method === "HEAD" ? undefined : body; // `fetch` sends no other
+  return {
+    method,
+    path: template.replaceAll(/\{(\w+)\}/g, (_, name) => segments[name] ?? "") + (search && `?${search}`),
+    headers: { ...other, ...headers, ...(sent && mediaType && { "Content-Type": mediaType }) },
+    ...(sent && { body: sent }),
+  };
+}
+
+/** One whole request of an operation with each known oddity in its turn: no class of them is left to chance. */
+export function oddAttempts(
+  { paths }: Description,
+  template: string,
+  method: string,
+  { known, usual, others }: Given,
+): Attempt[] {
+  const { parameters = [], requestBody }: Partial<Operation> = paths[template]?.[method] ?? {};
+  const schema = jsonOf(requestBody?.content);
+  const one = <T>(arbitrary: fc.Arbitrary<T>): T => fc.sample(arbitrary, { numRuns: 1, seed: 1 })[0] as T;
+  const at = (place: Parameter["in"]) =>
+    one(
+      valuesOf(
+        parameters.filter((parameter) => parameter.in === place),
+        known,
+      ),
+    );
+  const whole: Parts = {
+    method: method.toUpperCase(),
+    segments: mapValues(at("path"), encodeURIComponent),
+    query: Object.entries(at("query")),
+    headers: at("header"),
+    mediaType: wholeMediaTypes[0] as string,
+    body: schema && new Body(JSON.stringify(one(fitting(schema, known)))),
+    other: usual,
+  };
+  const oddBodies = schema
+    ? [
+        ...odd.bodies,
+        ...odd.alterations(one(fitting(schema, known))).map((value) => JSON.stringify(value) ?? ""),
+        " ".repeat(tooLargeBytes),
+        Uint8Array.of(0x22, 0xff, 0xfe, 0x22),
+      ]
+    : [];
+  return [
+    {},
+    ...odd.methods.map((method) => ({ method })),
+    ...odd.mediaTypes.map((mediaType) => ({ mediaType })),
+    ...others.map((other) => ({ other })),
+    ...oddBodies.map((content) => ({ body: new Body(content) })),
+  ].map((change) => assemble(template, { ...whole, ...change }));
 }
 
 /** So rarely the second that of several parts all are often whole. */

@@ -4,10 +4,11 @@ import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import { placeOrder } from "../customer.ts";
 import { openScene, type Scene } from "../scene.ts";
+import { seed } from "../seed.ts";
 import type { FunctionName } from "../shop.ts";
 import { answerFault } from "./answer.ts";
 import type { Description } from "./openapi.ts";
-import { attempts, send } from "./request.ts";
+import { type Attempt, attempts, oddAttempts, send } from "./request.ts";
 
 const visitor = crypto.randomUUID();
 
@@ -39,6 +40,9 @@ const late = { "Request-Deadline": "1000000000000" };
 
 /** What hardly any input gives: a fault elsewhere does, or a client's cache. */
 const rare = [202, 304, 429];
+
+/** Of all generated requests some go to another method of the path. */
+const otherMethodsMargin = 1.3;
 
 const page = { get: { responses: { 200: {} } } };
 const asset = { get: { responses: { 200: {}, 304: {} } } };
@@ -77,12 +81,20 @@ export function describeInput({ runs }: { runs: number }): void {
         Object.entries(description.paths).flatMap(([template, item]) =>
           Object.entries(item).map(async ([method, { responses }]) => {
             const seen = new Set<number>();
+            let asked = 0;
             const property = fc.asyncProperty(attempts(description, template, method, given), async (attempt) => {
               const reply = await send(urls[name], attempt);
               assert.equal(answerFault(description, attempt, reply), undefined, `${reply.status} ${reply.text}`);
               seen.add(reply.status);
+              if (attempt.method === method.toUpperCase()) asked += 1;
             });
-            await fc.assert(property, { numRuns: runs });
+            const examples = oddAttempts(description, template, method, given).map((attempt): [Attempt] => [attempt]);
+            await fc.assert(property, {
+              examples,
+              numRuns: examples.length + Math.ceil(runs * otherMethodsMargin),
+              seed,
+            });
+            assert.ok(asked >= runs, `${method} ${template} was asked ${asked} times`);
             // Requests that never reach an answer prove little about it.
             const missed = Object.keys(responses)
               .map(Number)

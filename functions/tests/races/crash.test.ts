@@ -1,9 +1,9 @@
 import { after, before, describe, it } from "node:test";
 import { crashes, crashOnce, crashUnderLoad } from "../crash.ts";
 import { openScene, type Scene } from "../scene.ts";
+import { seed } from "../seed.ts";
 
 describe("a crash loses no order and no unit", () => {
-  const seed = Date.now();
   let scene: Scene;
   before(async () => {
     scene = await openScene();
