@@ -92,6 +92,22 @@ test("Ctrl-C: the replies under way arrive, all functions drain, exit 0", async 
   assert.deepEqual(children.filter(alive), []);
 });
 
+test("one Ctrl-C that arrives twice, as `bun run` makes it, and a closed terminal drain all the same", async () => {
+  for (const [first, echo] of [
+    ["SIGINT", "SIGINT"],
+    ["SIGHUP", "SIGHUP"],
+  ] as const) {
+    await using dev = await open();
+    await dev.order();
+    const reply = dev.order();
+    await until("it is under way", () => dev.lines.filter((line) => line.includes("PUT /reservations")).length > 1);
+    dev.signal(first);
+    dev.signal(echo);
+    assert.equal((await reply).status, 201);
+    assert.deepEqual(await dev.closed, { code: 0, signal: null });
+  }
+});
+
 test("a second Ctrl-C does not wait: a frozen function is killed with the others", async () => {
   await using dev = await open();
   await dev.order();
@@ -99,7 +115,7 @@ test("a second Ctrl-C does not wait: a frozen function is killed with the others
   for (const child of children) process.kill(child, "SIGSTOP");
   dev.signal("SIGINT");
   await until("it stops", () => dev.has(/^Stopping/));
-  dev.signal("SIGINT");
+  await until("a later signal has ended it", () => !dev.signal("SIGINT"));
   assert.deepEqual(await dev.exited, { code: 130, signal: null });
   await until("none is left", () => !children.some(alive));
 });

@@ -13,6 +13,7 @@ const functionsDir = fileURLToPath(new URL("..", import.meta.url));
 const projectDir = fileURLToPath(new URL("../..", import.meta.url));
 const maintenanceEveryMs = 60_000;
 const sourceQuietMs = 100;
+const echoMs = 1_000;
 
 try {
   const flags = parseFlags(process.argv.slice(2), process.env, shop);
@@ -85,11 +86,16 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
   printer.text("\nStopping; again to end at once.\n");
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; the second ends this process at once, and with it all others. */
+/** Resolves at the first Ctrl-C, SIGTERM or closed terminal; a later one ends this process at once, and with it all others. */
 function interruption(): Promise<void> {
   return new Promise((resolve) => {
-    let count = 0;
-    const onSignal = () => (count++ === 0 ? resolve() : process.exit(130));
-    process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+    let firstMs: number | undefined;
+    const onSignal = () => {
+      if (firstMs === undefined) resolve();
+      // One Ctrl-C comes twice: from the terminal, and from `bun run`, which passes on its own.
+      else if (performance.now() - firstMs > echoMs) process.exit(130);
+      firstMs ??= performance.now();
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   });
 }

@@ -40,7 +40,7 @@ export function banner({ url, databaseUrl, windowMs, readyMs, paint }: BannerOpt
     link("database", withoutPassword(databaseUrl)),
     link("sleep", sleep),
     "",
-    `  curl ${url("gateway")}/api/orders --json '{"item":"item3","quantity":2}'`,
+    `  curl ${url("gateway")}/api/orders -H 'Content-Type: application/json' -d '{"item":"item3","quantity":2}'`,
     "",
     "",
   ].join("\n");

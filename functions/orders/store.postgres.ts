@@ -1,4 +1,4 @@
-import { type Database, type Transaction, transaction } from "@shop/platform/database";
+import { type Database, openSession, type Transaction, transaction } from "@shop/platform/database";
 import type { OrderRow, PendingOrder, Store } from "./store.ts";
 
 const columns = `id, subject, body_sha256 as "bodySha256", lines, status, prices, total, currency, reason, created_at as "createdAt"`;
@@ -59,8 +59,7 @@ export function createStore(database: Database): Store {
       }),
 
     async exclusively(work) {
-      const session = await database.pool.connect();
-      session.on("error", () => {}); // a lost lock is harmless: every step may run twice
+      const session = await openSession(database); // a lock lost with it is harmless: every step may run twice
       try {
         const { rows } = await session.query("select pg_try_advisory_lock(hashtext('orders settle')) as mine");
         if (rows[0].mine) await work();

@@ -89,6 +89,16 @@ function begin(deadlineMs: number): string {
     set local client_connection_check_interval = 250`;
 }
 
+/**
+ * A connection outside any transaction, to be ended by `release(true)`. Throws {@link Problem} `unavailable` when the database is
+ * away; its queries may take 12 s each.
+ */
+export async function openSession({ pool }: Database): Promise<pg.PoolClient> {
+  const session = await connect(pool, new AbortController().signal);
+  session.on("error", () => {}); // the query in flight rejects, which is enough
+  return session;
+}
+
 async function connect(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClient> {
   const pending = pool.connect();
   try {

@@ -5,17 +5,24 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const ignored = /(^|\/)(node_modules|dist|\.git|\.data)(\/|$)/;
-const files = readdirSync(root, { recursive: true, withFileTypes: true })
-  .filter((entry) => !entry.isDirectory())
-  .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-  .filter((path) => !ignored.test(path));
+const ignored = new Set(["node_modules", "dist", ".git", ".data"]);
+const files = filesBelow(root).map((path) => relative(root, path));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 const functions = ["inventory", "orders", "users", "gateway", "frontend"];
 const owners = ["inventory", "orders", "users"];
 const sources = files.filter((path) => /^functions\/.*\.tsx?$/.test(path) && !/\.d\.ts$/.test(path));
 const isTest = (path: string) => /\.test\.tsx?$|\/testing\.ts$/.test(path) || path.startsWith("functions/tests/");
+
+/** Not `recursive: true`: the links of node_modules lead round in a circle. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !ignored.has(name))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? filesBelow(path) : [path];
+    });
+}
 
 type Import = { file: string; folder: string; target: string; typeOnly: boolean };
 
@@ -141,7 +148,8 @@ describe("layout", () => {
       }
       const inline = [...text.matchAll(/`([\w.@-]+(?:\/[\w.@-]+)*\/?)`/g)].map((match) => match[1] ?? "");
       const paths = inline.filter(
-        (name) => /\/|\.(ts|tsx|js|json|sql|md|toml|yaml)$/.test(name) && !/^(application|text)\//.test(name),
+        (name) =>
+          /\/|\.(ts|tsx|js|json|sql|md|toml|yaml)$/.test(name) && !/^(application\/|text\/|\.data\/)/.test(name),
       );
       const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? "");
       for (const path of [...paths, ...links]) {
