@@ -116,6 +116,21 @@ describe("an asset", () => {
 });
 
 describe("the API of the page's own origin", () => {
+  it("an order goes on with its key, and one without gets a key before it can be sent twice", async () => {
+    const keys: (string | null)[] = [];
+    const app = openFrontend(async ({ headers }) => {
+      keys.push(headers.get("Idempotency-Key"));
+      return Response.json({});
+    });
+    const body = JSON.stringify({ item: "item1", quantity: 1 });
+    for (const headers of [{ "Idempotency-Key": visitor }, {}, {}]) {
+      await app.request("/api/orders", { method: "POST", headers, body });
+    }
+    assert.equal(keys[0], visitor);
+    for (const key of keys) v.parse(v.pipe(v.string(), v.uuid()), key);
+    assert.equal(new Set(keys).size, 3);
+  });
+
   it("is the gateway's: method, path, query, cookies and body go there, its answer comes back as it is", async () => {
     const asked: Request[] = [];
     const app = openFrontend(async (request) => {

@@ -283,6 +283,21 @@ describe("a problem", () => {
     assert.ok(chunks <= 7, `${chunks} chunks`);
   });
 
+  it("is 400 for a body that breaks off, and for one that has not arrived at the deadline", async () => {
+    const { app } = openApp({ timeoutMs: 50 });
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("connection reset")) });
+    const endless = () => new ReadableStream({ pull: () => new Promise<void>(() => {}) });
+    const declared = { ...json, "Content-Length": "10" };
+    for (const [body, headers, detail] of [
+      [broken, declared, "body ends early"],
+      [endless(), declared, "body did not arrive in time"],
+      [endless(), json, "body did not arrive in time"],
+    ] as const) {
+      const reply = await assertProblem(await app.fetch(postOf({ headers, body })), "invalid");
+      assert.equal(reply.detail, detail);
+    }
+  });
+
   it("is none for a body of just 64 KiB, declared or in chunks", async () => {
     const bytes = new TextEncoder().encode("{}".padEnd(65_536));
     const headers = { ...json, "Content-Length": String(bytes.length) };
