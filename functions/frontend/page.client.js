@@ -286,11 +286,12 @@ let nextCursor = "";
 async function getOrders(cursor = "") {
   const query = new URLSearchParams({ limit: `${ordersPerPage}`, ...(cursor && { cursor }) });
   const answer = await request("GET", `/api/orders?${query}`);
-  if (answer.status !== 200) return showFacts("orders", [], explain(answer));
-  const orders = answer.data.orders.map(buildOrder);
+  const good = answer.status === 200;
+  if (cursor && !good) return; // what is shown stays, the log says why there is no more, and the button asks again
+  const orders = good ? answer.data.orders.map(buildOrder) : [];
   if (cursor) byId("orders").append(...orders);
-  else showFacts("orders", orders, "You have not ordered yet.");
-  nextCursor = answer.data.nextCursor ?? "";
+  else showFacts("orders", orders, good ? "You have not ordered yet." : explain(answer));
+  nextCursor = answer.data?.nextCursor ?? "";
   byId("more-orders").hidden = !nextCursor;
 }
 
