@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -106,6 +107,29 @@ test("one Ctrl-C that arrives twice, as `bun run` makes it, and a closed termina
     assert.equal((await reply).status, 201);
     assert.deepEqual(await dev.closed, { code: 0, signal: null });
   }
+});
+
+test("it drains although nobody reads its output any more", async () => {
+  const child = spawn(process.execPath, [main, ...anyPorts], {
+    env: { ...process.env, DATABASE_URL: postgres.url },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let errors = "";
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  let output = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+  });
+  await until("the shop is open", () => /^ {2}curl /m.test(output));
+  await send(`${/API\s+(\S+)/.exec(output)?.[1]}/users`);
+  const closed = once(child.stdout, "close");
+  child.stdout.destroy();
+  await closed;
+  child.kill("SIGHUP");
+  const [code] = await once(child, "exit");
+  assert.deepEqual({ code, errors }, { code: 0, errors: "" });
 });
 
 test("a second Ctrl-C does not wait: a frozen function is killed with the others", async () => {

@@ -15,6 +15,8 @@ const maintenanceEveryMs = 60_000;
 const sourceQuietMs = 100;
 const echoMs = 1_000;
 
+process.stdout.on("error", () => {}); // nobody reads any more, as after a closed terminal: drain all the same
+
 try {
   const flags = parseFlags(process.argv.slice(2), process.env, shop);
   if (flags.help) process.stdout.write(usage);

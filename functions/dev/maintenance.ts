@@ -17,11 +17,15 @@ export function startMaintenance({ command, env, everyMs, onLine, onFailure }: M
   let timer = setTimeout(run, everyMs);
 
   async function run(): Promise<void> {
-    running = startProcess({ command, env: env(), orphanSignal: "SIGKILL", onLine });
-    const exit = await running.closed;
+    try {
+      running = startProcess({ command, env: env(), orphanSignal: "SIGKILL", onLine });
+      const exit = await running.closed;
+      if (exit.code !== 0 && !stopped) onFailure(describeExit(exit));
+    } catch (error) {
+      onFailure((error as Error).message);
+    }
     running = undefined;
     if (stopped) return;
-    if (exit.code !== 0) onFailure(describeExit(exit));
     timer = setTimeout(run, everyMs);
   }
 

@@ -51,14 +51,13 @@ export async function openMiniature(options: MiniatureOptions): Promise<Miniatur
     const { ownsData = false, peers = {} } = functions.find((one) => one.name === name) ?? {};
     const peerUrls = Object.entries(peers).map(([variable, peer]) => [variable, url(peer)]);
     const databaseUrl = ownsData ? { DATABASE_URL: databaseUrls[name] } : {};
-    // Bun's own limit of 256 would let one frozen peer hold up the requests to all others.
     // Peers are on this machine, whatever proxy leads from it to the world.
     const direct = [rest.no_proxy ?? rest.NO_PROXY, "127.0.0.1"].filter(Boolean).join(",");
     const proxy = { no_proxy: direct, NO_PROXY: direct };
     return {
       ...rest,
       ...proxy,
-      BUN_CONFIG_MAX_HTTP_REQUESTS: "1024",
+      BUN_CONFIG_MAX_HTTP_REQUESTS: "1024", // with its own 256 one frozen peer would hold up the requests to all others
       HOST: "127.0.0.1",
       ...databaseUrl,
       ...Object.fromEntries(peerUrls),

@@ -22,7 +22,11 @@ export async function openProxy({ slot, port, ready }: ProxyOptions): Promise<Re
   // Not Bun's fetch: it has at most 256 requests under way, and where those wait for each other that is a deadlock.
   const server = http.createServer((request, reply) => {
     // `close` alone would wait for the connections of these replies to time out.
-    reply.once("close", () => server.listening || server.closeIdleConnections());
+    reply.once("close", () => {
+      if (server.listening) return;
+      if (!request.complete) request.socket.destroy();
+      server.closeIdleConnections();
+    });
     if (request.url?.split("?")[0] === "/metrics") passScrape(slot, request, reply);
     else {
       ready.then(

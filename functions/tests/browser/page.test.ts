@@ -46,19 +46,25 @@ testPage("by keyboard alone an order is placed and one refused, stock and users 
   await tabTo(page, "Quantity");
   await page.keyboard.type("2");
   await tabTo(page, "Create Order");
-  await page.keyboard.press("Enter");
+  await pressWhenIdle(page, "Enter");
   await told(page, "Order placed! 2 × Beeswax candle");
   await tabTo(page, "Quantity", "Shift+Tab");
   await page.keyboard.type("999");
-  await page.keyboard.press("Enter");
+  await pressWhenIdle(page, "Enter");
   await told(page, "Not enough in stock");
   await tabTo(page, "Get Inventory");
-  await page.keyboard.press("Space");
+  await pressWhenIdle(page, "Space");
   await panel(page, "Inventory").getByText("item3").waitFor();
   await tabTo(page, "Get Users");
-  await page.keyboard.press("Space");
+  await pressWhenIdle(page, "Space");
   await panel(page, "Users").getByText("Alice").waitFor();
 });
+
+/** While one action runs the page takes no other; a mouse's click waits for that by itself. */
+async function pressWhenIdle(page: Page, key: string): Promise<void> {
+  await page.locator('#create-order:not([aria-disabled="true"])').waitFor();
+  await page.keyboard.press(key);
+}
 
 /** Presses Tab until the control of that name has the focus, and shows so. */
 async function tabTo(page: Page, name: string, key = "Tab"): Promise<void> {
@@ -161,7 +167,7 @@ testPage("the visitor's orders come newest first, page by page", async ({ page }
       .first()
       .filter({ hasText: `${quantity} × Beeswax candle` })
       .waitFor();
-    await page.locator('#create-order[aria-disabled="false"]').waitFor();
+    await page.locator('#create-order:not([aria-disabled="true"])').waitFor();
   }
   assert.equal(await orders.count(), 5);
   await button(page, "More").click();
