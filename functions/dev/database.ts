@@ -84,13 +84,15 @@ export async function migrate(databaseUrl: string, migrations: string): Promise<
 
 /** Inserts the rows that are missing, and moves the stock of the items named in `stock`, initial and available alike. */
 export async function seed(urls: OwnerUrls, { stock = {} }: { stock?: Record<string, number> } = {}): Promise<void> {
-  for (const { name, seed } of owners) {
-    if (!seed) continue;
-    await connected(urls[name], async (client) => client.query(await readFile(seed, "utf8"))).catch((cause) => {
-      throw new Error(`Cannot seed "${name}": ${cause.message}`, { cause });
-    });
-  }
+  for (const owner of owners) await insertMissing(owner, urls[owner.name]);
   if (Object.keys(stock).length > 0) await connected(urls.inventory, (client) => setStock(client, stock));
+}
+
+async function insertMissing({ name, seed }: Owner, url: string): Promise<void> {
+  if (!seed) return;
+  await connected(url, async (client) => client.query(await readFile(seed, "utf8"))).catch((cause) => {
+    throw new Error(`Cannot seed "${name}": ${cause.message}`, { cause });
+  });
 }
 
 async function setStock(client: pg.Client, stock: Record<string, number>): Promise<void> {
@@ -118,11 +120,9 @@ export async function createScratch(
   await connected(adminUrl, (admin) => admin.query(`create database ${database}`));
   const url = new URL(adminUrl);
   url.pathname = `/${database}`;
-  const owner = owners.find((one) => one.name === name);
-  if (owner) await migrate(url.href, owner.migrations);
-  if (owner?.seed) {
-    const sql = await readFile(owner.seed, "utf8");
-    await connected(url.href, (client) => client.query(sql));
+  for (const owner of owners.filter((one) => one.name === name)) {
+    await migrate(url.href, owner.migrations);
+    await insertMissing(owner, url.href);
   }
   return {
     url: url.href,

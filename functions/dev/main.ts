@@ -10,7 +10,6 @@ import { shop } from "./shop.ts";
 import { watchSources } from "./watch.ts";
 
 const functionsDir = fileURLToPath(new URL("..", import.meta.url));
-const projectDir = fileURLToPath(new URL("../..", import.meta.url));
 const maintenanceEveryMs = 60_000;
 const sourceQuietMs = 100;
 const echoMs = 1_000;
@@ -52,7 +51,7 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
     await server?.close();
   });
   try {
-    server = await openServer({ env: process.env, projectDir });
+    server = await openServer({ env: process.env });
     const urls = await provision(server.adminUrl);
     for (const { name, migrations } of owners) await migrate(urls[name], migrations);
     await seed(urls);

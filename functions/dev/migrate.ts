@@ -1,13 +1,8 @@
-import { fileURLToPath } from "node:url";
 import { migrate, owners, provision } from "./database.ts";
 import { openServer } from "./server.ts";
 
 try {
-  const server = await openServer({
-    env: process.env,
-    projectDir: fileURLToPath(new URL("../..", import.meta.url)),
-    share: true,
-  });
+  const server = await openServer({ env: process.env, share: true });
   try {
     const urls = await provision(server.adminUrl);
     for (const { name, migrations } of owners) {

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { provision, seed } from "./database.ts";
 import { openServer } from "./server.ts";
@@ -6,11 +5,7 @@ import { openServer } from "./server.ts";
 try {
   const { values } = parseArgs({ options: { stock: { type: "string", multiple: true, default: [] } } });
   const stock = Object.fromEntries(values.stock.map(parseStock));
-  const server = await openServer({
-    env: process.env,
-    projectDir: fileURLToPath(new URL("../..", import.meta.url)),
-    share: true,
-  });
+  const server = await openServer({ env: process.env, share: true });
   try {
     await seed(await provision(server.adminUrl), { stock });
     console.log(["seeded", ...Object.entries(stock).map(([item, units]) => `${item}=${units}`)].join(" "));

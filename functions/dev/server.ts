@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { postgresDataDir, runningPostgres, startPostgres } from "./postgres.ts";
 import type { ProcessExit } from "./process.ts";
@@ -13,16 +14,16 @@ export interface Server {
 
 interface ServerOptions {
   env: Readonly<Record<string, string | undefined>>;
-  projectDir: string;
   /** Use the project's own server when it runs already, instead of refusing. */
   share?: boolean;
 }
 
+const projectDir = fileURLToPath(new URL("../..", import.meta.url));
 const portPreferred = 54329;
 const never = new Promise<never>(() => {});
 
 /** The PostgreSQL server at `DATABASE_URL`, else the project's own. */
-export async function openServer({ env, projectDir, share = false }: ServerOptions): Promise<Server> {
+export async function openServer({ env, share = false }: ServerOptions): Promise<Server> {
   if (env.DATABASE_URL) return foreignServer(env.DATABASE_URL);
   const dataDir = env.SHOP_DATA_DIR ? resolve(env.SHOP_DATA_DIR) : await postgresDataDir(projectDir);
   const running = share ? await runningPostgres(dataDir) : undefined;

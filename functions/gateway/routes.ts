@@ -11,7 +11,7 @@ import {
   PlaceOrder,
   replayedHeader,
 } from "@shop/orders/contract";
-import { input, jsonInput, operation } from "@shop/platform/api";
+import { input, jsonInput, jsonProblems, operation } from "@shop/platform/api";
 import type { App } from "@shop/platform/app";
 import type { ProblemCode } from "@shop/platform/problem";
 import { User, UserId, Users } from "@shop/users/contract";
@@ -32,15 +32,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "Place an order; repeat it with the returned Idempotency-Key when no answer came",
       answers: { 201: OrderPlaced, 202: OrderAccepted },
-      problems: [
-        "invalid",
-        "out_of_stock",
-        "unknown_item",
-        "payload_too_large",
-        "unsupported_media_type",
-        "key_reused",
-        ...peerProblems,
-      ],
+      problems: [...jsonProblems, "out_of_stock", "unknown_item", "key_reused", ...peerProblems],
     }),
     input("header", KeyHeader),
     (c, next) => {

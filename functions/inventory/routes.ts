@@ -1,4 +1,4 @@
-import { input, jsonInput, operation } from "@shop/platform/api";
+import { databaseProblems, input, jsonInput, jsonProblems, operation } from "@shop/platform/api";
 import type { App } from "@shop/platform/app";
 import * as v from "valibot";
 import { Item, OrderId, Outcome, Product, Products, ReserveRequest, Stock } from "./contract.ts";
@@ -10,14 +10,14 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "Available units per item",
       answers: { 200: Stock },
-      problems: ["unavailable", "deadline_exceeded"],
+      problems: databaseProblems,
     }),
     async (c) => c.json(await service.stock(c.var.call)),
   );
 
   app.get(
     "/products",
-    operation({ summary: "All products", answers: { 200: Products }, problems: ["unavailable", "deadline_exceeded"] }),
+    operation({ summary: "All products", answers: { 200: Products }, problems: databaseProblems }),
     async (c) => c.json({ products: await service.products(c.var.call) }),
   );
 
@@ -26,7 +26,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "One product",
       answers: { 200: Product },
-      problems: ["invalid", "not_found", "unavailable", "deadline_exceeded"],
+      problems: ["invalid", "not_found", ...databaseProblems],
     }),
     input("param", v.object({ item: Item })),
     async (c) => c.json(await service.product(c.req.valid("param").item, c.var.call)),
@@ -37,14 +37,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "Reserve an order's lines, all or none; one order has one outcome for ever",
       answers: { 200: Outcome },
-      problems: [
-        "invalid",
-        "payload_too_large",
-        "unsupported_media_type",
-        "key_reused",
-        "unavailable",
-        "deadline_exceeded",
-      ],
+      problems: [...jsonProblems, "key_reused", ...databaseProblems],
     }),
     input("param", v.object({ orderId: OrderId })),
     jsonInput(ReserveRequest),

@@ -1,4 +1,4 @@
-import { input, jsonInput, operation } from "@shop/platform/api";
+import { databaseProblems, input, jsonInput, jsonProblems, operation } from "@shop/platform/api";
 import type { App } from "@shop/platform/app";
 import { Problem } from "@shop/platform/problem";
 import * as v from "valibot";
@@ -31,16 +31,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "Place an order, or drive on the one this key has",
       answers: { 201: OrderPlaced, 202: OrderAccepted },
-      problems: [
-        "invalid",
-        "out_of_stock",
-        "unknown_item",
-        "payload_too_large",
-        "unsupported_media_type",
-        "key_reused",
-        "unavailable",
-        "deadline_exceeded",
-      ],
+      problems: [...jsonProblems, "out_of_stock", "unknown_item", "key_reused", ...databaseProblems],
     }),
     input("header", PlaceHeaders),
     jsonInput(PlaceOrder),
@@ -73,7 +64,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "The visitor's orders, newest first",
       answers: { 200: OrderPage },
-      problems: ["invalid", "unauthenticated", "unavailable", "deadline_exceeded"],
+      problems: ["invalid", "unauthenticated", ...databaseProblems],
     }),
     input("header", SubjectHeaders),
     input("query", PageQuery),
@@ -91,7 +82,7 @@ export function addRoutes(app: App, { service }: { service: Service }): App {
     operation({
       summary: "One order",
       answers: { 200: Order },
-      problems: ["invalid", "not_found", "unavailable", "deadline_exceeded"],
+      problems: ["invalid", "not_found", ...databaseProblems],
     }),
     input("param", v.object({ orderId: OrderId })),
     input("header", SubjectHeaders),

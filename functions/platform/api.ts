@@ -4,11 +4,17 @@ import type * as v from "valibot";
 import { Problem, ProblemBody, type ProblemCode, problemMediaType, problems } from "./problem.ts";
 import { describeIssue } from "./schema.ts";
 
+/** What a route that reads or writes this function's own database can answer with. */
+export const databaseProblems: readonly ProblemCode[] = ["unavailable", "deadline_exceeded"];
+
+/** What a route with a {@link jsonInput} can answer with. */
+export const jsonProblems: readonly ProblemCode[] = ["invalid", "payload_too_large", "unsupported_media_type"];
+
 type Operation = {
   summary: string;
   /** The schema of the body by success status; `undefined` when it is not JSON. */
   answers: Record<number, v.GenericSchema | undefined>;
-  problems?: ProblemCode[];
+  problems?: readonly ProblemCode[];
 };
 
 /** Describes a route for `/openapi.json` (OpenAPI 3.1): what it answers, and with which problems. */

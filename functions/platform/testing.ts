@@ -14,6 +14,8 @@ import { createDatabase, type Database } from "./database.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { ProblemBody, type ProblemCode, problemMediaType, problems } from "./problem.ts";
 
+export { freePort } from "@shop/dev/postgres";
+
 /** A logger whose lines a test can read. */
 export function captureLog(service = "test"): { log: Logger; lines: Record<string, unknown>[]; text(): string } {
   const raw: string[] = [];
@@ -49,12 +51,6 @@ export async function listen(answer: RequestListener): Promise<AsyncDisposable &
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  await using peer = await listen(() => {});
-  return Number(new URL(peer.url).port);
 }
 
 /** Asserts that a reply is the problem `code` in full (RFC 9457), and returns its body. */
