@@ -7,9 +7,10 @@ const portOf = (args: string[], env: Record<string, string>, name: string) =>
   parseFlags(args, env, shop).functions.find((one) => one.name === name)?.port;
 
 test("without flags: the ports of the table and a window of a minute", () => {
-  const { help, windowMs, functions } = parseFlags([], {}, shop);
+  const { help, windowMs, targetsPort, functions } = parseFlags([], {}, shop);
   assert.equal(help, false);
   assert.equal(windowMs, 60_000);
+  assert.equal(targetsPort, 9900);
   assert.deepEqual(functions, shop);
 });
 
@@ -24,6 +25,11 @@ test("a port is given by flag or by variable, and the flag wins", () => {
   assert.equal(portOf([], { ORDERS_PORT: "4001" }, "orders"), 4001);
   assert.equal(portOf(["--port", "orders=4002"], { ORDERS_PORT: "4001" }, "orders"), 4002);
   assert.equal(portOf(["--port", "orders=4002", "--port", "users=0"], {}, "users"), 0);
+});
+
+test("the port of the targets is given as a function's is", () => {
+  assert.equal(parseFlags([], { TARGETS_PORT: "9901" }, shop).targetsPort, 9901);
+  assert.equal(parseFlags(["--port", "targets=0"], { TARGETS_PORT: "9901" }, shop).targetsPort, 0);
 });
 
 for (const [what, args, message] of [

@@ -4,6 +4,7 @@ import type { ShopFunction } from "./shop.ts";
 export interface Flags {
   help: boolean;
   windowMs: number;
+  targetsPort: number;
   functions: ShopFunction[];
 }
 
@@ -14,11 +15,15 @@ export const usage = `Runs the shop on this machine: each function sleeps until 
   --window <duration>          how long a function stays awake after its last reply, such as 500ms, 5s, 2m (60s)
   --always-on                  let no function sleep again once it is awake
   --port <function>=<number>   another port for a function, as does the variable <FUNCTION>_PORT
+  --port targets=<number>      another port for /targets, Prometheus' list of the processes to read (9900), as does TARGETS_PORT
   --help                       this text
 
   DATABASE_URL                 use this PostgreSQL server instead of one of the project's own
   SHOP_DATA_DIR                where the project's own server keeps its data (.data/postgres)
+  OTEL_EXPORTER_OTLP_ENDPOINT  the collector that gets the functions' traces (OTLP over HTTP, such as http://127.0.0.1:4318)
 `;
+
+const targets = { name: "targets", port: 9900 };
 
 /** Reads the command line; throws with one clear line for what cannot be read. */
 export function parseFlags(
@@ -35,21 +40,20 @@ export function parseFlags(
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const ports = new Map<string, string>();
-  for (const { name } of functions) {
-    const port = env[`${name.toUpperCase()}_PORT`];
-    if (port) ports.set(name, port);
-  }
+  const ports = new Map(
+    [...functions, targets].map(({ name, port }) => [name, env[`${name.toUpperCase()}_PORT`] || `${port}`]),
+  );
   for (const pair of values.port) {
     const [name = "", port = ""] = pair.split("=");
-    if (!functions.some((one) => one.name === name))
-      throw new Error(`Cannot set the port "${pair}": no function "${name}"`);
+    if (!ports.has(name)) throw new Error(`Cannot set the port "${pair}": no function "${name}"`);
     ports.set(name, port);
   }
+  const portOf = (name: string) => parsePort(name, ports.get(name) ?? "");
   return {
     help: values.help,
     windowMs: values["always-on"] ? Number.POSITIVE_INFINITY : parseDuration(values.window),
-    functions: functions.map((one) => ({ ...one, port: parsePort(one.name, ports.get(one.name) ?? `${one.port}`) })),
+    targetsPort: portOf(targets.name),
+    functions: functions.map((one) => ({ ...one, port: portOf(one.name) })),
   };
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ProcessExit, type RunningProcess, startProcess } from "./process.ts";
 
 export interface InstanceOptions {
+  revision: string;
   command: readonly [program: string, ...args: string[]];
   env: Readonly<Record<string, string | undefined>>;
   /** From the start of the process to the first 200 of `/readyz`. */
@@ -30,6 +31,7 @@ export interface Target {
 
 /** One process of a function: waking → awake → draining → gone, each at most once. */
 export class Instance implements Target {
+  readonly revision: string;
   readonly port = freePort();
   readonly agent = new http.Agent({ keepAlive: true });
   readonly exited: Promise<ProcessExit>;
@@ -48,7 +50,8 @@ export class Instance implements Target {
   #onQuiet = () => {};
 
   constructor(options: InstanceOptions) {
-    const { command, env, onLine } = options;
+    const { revision, command, env, onLine } = options;
+    this.revision = revision;
     this.#options = options;
     this.#process = startProcess({ command, env: { ...env, PORT: `${this.port}` }, orphanSignal: "SIGKILL", onLine });
     this.exited = this.#process.exited.finally(() => {

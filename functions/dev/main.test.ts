@@ -3,18 +3,20 @@ import { spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
+import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { openSink } from "../tests/otlp-sink.ts";
 import { type Postgres, startPostgres } from "./postgres.ts";
 import { startProcess } from "./process.ts";
 import { shop } from "./shop.ts";
 import { alive, send, until } from "./testing.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
-const anyPorts = shop.flatMap(({ name }) => ["--port", `${name}=0`]);
+const anyPorts = [...shop, { name: "targets" }].flatMap(({ name }) => ["--port", `${name}=0`]);
 const dataDir = join(tmpdir(), `shop-dev-${randomUUID()}`);
 let postgres: Postgres;
 
@@ -31,7 +33,7 @@ function start(args: string[], env: Record<string, string> = {}) {
   const lines: string[] = [];
   const dev = startProcess({
     command: [process.execPath, main, ...args],
-    env: { ...process.env, DATABASE_URL: postgres.url, ...env },
+    env: { ...process.env, DATABASE_URL: postgres.url, OTEL_EXPORTER_OTLP_ENDPOINT: "", ...env },
     orphanSignal: "SIGKILL",
     onLine: (line) => lines.push(line),
   });
@@ -39,17 +41,20 @@ function start(args: string[], env: Record<string, string> = {}) {
 }
 
 /** The shop on any free ports, open. */
-async function open(...args: string[]) {
-  const dev = start([...anyPorts, ...args]);
+async function open(args: string[] = [], env: Record<string, string> = {}) {
+  const dev = start([...anyPorts, ...args], env);
   await until("the shop is open", () => dev.has(/^ {2}curl /));
   const gateway = dev.lines.join("\n").match(/API\s+(\S+)\/api/)?.[1];
+  const targetsUrl = dev.lines.join("\n").match(/metrics\s+(\S+\/targets)/)?.[1];
   const order = () =>
     send(`${gateway}/api/orders`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ item: "item3", quantity: 1 }),
     });
-  return { ...dev, gateway, order, [Symbol.asyncDispose]: async () => void dev.signal("SIGKILL") };
+  const targets = async (): Promise<{ targets: string[]; labels: Record<string, string> }[]> =>
+    JSON.parse((await send(`${targetsUrl}`)).body);
+  return { ...dev, gateway, order, targets, [Symbol.asyncDispose]: async () => void dev.signal("SIGKILL") };
 }
 
 /** All processes below one, itself left out. */
@@ -65,7 +70,7 @@ function descendants(pid: number): number[] {
 }
 
 test("an order wakes gateway, orders and inventory, which sleep again, 20 times", async () => {
-  await using dev = await open("--window", "200ms");
+  await using dev = await open(["--window", "200ms"]);
   for (let round = 1; round <= 20; round++) {
     const { status, body } = await dev.order();
     assert.equal(status, 201, body);
@@ -75,6 +80,89 @@ test("an order wakes gateway, orders and inventory, which sleep again, 20 times"
   }
   assert.deepEqual(descendants(dev.pid).filter(alive), []);
   assert.ok(!dev.has(/Cannot|exit code/), dev.lines.join("\n"));
+});
+
+test("an order is seen by whoever reads the list of targets, and who reads keeps nobody awake", async () => {
+  await using dev = await open(["--window", "2s"]);
+  assert.deepEqual(await dev.targets(), []);
+  assert.equal((await dev.order()).status, 201);
+  const agent = new http.Agent({ keepAlive: true }); // as Prometheus does, which keeps its connections
+  const groups = await dev.targets();
+  assert.deepEqual(
+    groups.map(({ labels }) => labels),
+    ["gateway", "orders", "inventory"].map((name) => ({ function: name, revision: `${name}-00001` })),
+  );
+  for (const { targets, labels } of groups) {
+    const { status, body } = await send(`http://${targets[0]}/metrics`, { agent });
+    assert.equal(status, 200);
+    assert.match(body, new RegExp(`^http_requests_total{.*service="${labels.function}".*} 1$`, "m"));
+  }
+  await until("all are gone, though they are read", async () => {
+    const scrapes = groups.map(({ targets }) => send(`http://${targets[0]}/metrics`, { agent }).catch(() => {}));
+    await Promise.all(scrapes);
+    return (await dev.targets()).length === 0;
+  });
+  agent.destroy();
+  assert.ok(!dev.has(/Cannot|exit code/), dev.lines.join("\n"));
+});
+
+test("after Ctrl-C a process is still listed until its last reply has ended", async () => {
+  await using dev = await open();
+  const headers = { "Content-Type": "application/json" };
+  const request = http.request(`${dev.gateway}/api/orders`, { method: "POST", headers, agent: false });
+  request.write('{"item":"item3",');
+  const named = async () => (await dev.targets()).map(({ labels }) => labels.function);
+  await until("the gateway is awake", async () => (await named()).includes("gateway"));
+  dev.signal("SIGINT");
+  await until("it stops", () => dev.has(/^Stopping/));
+  assert.deepEqual(await named(), ["gateway"]);
+  const reply = new Promise<http.IncomingMessage>((resolve) => request.once("response", resolve));
+  request.end('"quantity":1}');
+  assert.equal((await reply).resume().statusCode, 201);
+  assert.deepEqual(await dev.closed, { code: 0, signal: null });
+});
+
+test("with a collector in its environment dev says so, and the functions send their spans there", async () => {
+  await using sink = await openSink();
+  await using dev = await open(["--window", "200ms"], { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url });
+  assert.ok(dev.has(new RegExp(`^ {2}traces +${sink.url}/v1/traces$`)));
+  assert.equal((await dev.order()).status, 201);
+  const names = ["gateway", "orders", "inventory"];
+  await until("all have stopped", () => dev.lines.filter((line) => /stopped {2}spans/.test(line)).length === 3);
+  assert.deepEqual(new Set(sink.spans.map(({ service }) => service)), new Set(names));
+  const counts = dev.lines.flatMap((line) => /spans (\d+) exported, 0 dropped$/.exec(line)?.[1] ?? []);
+  assert.equal(
+    counts.reduce((sum, count) => sum + Number(count), 0),
+    sink.spans.length,
+  );
+});
+
+test("without one it speaks of no traces, and the functions send no spans", async () => {
+  await using dev = await open(["--window", "200ms"]);
+  assert.equal((await dev.order()).status, 201);
+  await until("all have stopped", () => dev.lines.filter((line) => /stopped$/.test(line)).length === 3);
+  assert.ok(!dev.has(/traces|spans/), dev.lines.join("\n"));
+});
+
+test("each wake is told in one line: how long each phase took, and for which trace", async () => {
+  await using dev = await open();
+  assert.equal((await dev.order()).status, 201);
+  const ms = "[\\d.]+ m?s";
+  const phases = `modules ${ms} · config ${ms} · listen ${ms} · idle ${ms} · first request ${ms}`;
+  for (const name of ["gateway", "orders", "inventory"]) {
+    const line = new RegExp(`${name} +cold start {2}${phases} {2}[0-9a-f]{32}$`);
+    await until(`${name} has told its start`, () => dev.has(line));
+    assert.ok(
+      dev.has(new RegExp(`${name} +(POST|PUT) \\S+ 20[01] ${ms} {2}cold {2}[0-9a-f]{32}$`)),
+      dev.lines.join("\n"),
+    );
+  }
+});
+
+test("a setting that would stop every function stops dev itself: one line that names it, exit 1", async () => {
+  const dev = start(anyPorts, { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" });
+  assert.deepEqual(await dev.closed, { code: 1, signal: null });
+  assert.deepEqual(dev.lines, ["Cannot start: OTEL_EXPORTER_OTLP_PROTOCOL should be http/protobuf"]);
 });
 
 test("Ctrl-C: the replies under way arrive, all functions drain, exit 0", async () => {
@@ -156,9 +244,11 @@ test("a port that is taken: one line that names it and its function, exit 1", as
   const server = net.createServer().listen(0, "127.0.0.1");
   await until("the port is taken", () => server.listening);
   const { port } = server.address() as net.AddressInfo;
-  const dev = start([...anyPorts, "--port", `users=${port}`]);
-  assert.deepEqual(await dev.closed, { code: 1, signal: null });
-  assert.deepEqual(dev.lines, [`Cannot open port "${port}" of users: already in use`]);
+  for (const name of ["users", "targets"]) {
+    const dev = start([...anyPorts, "--port", `${name}=${port}`]);
+    assert.deepEqual(await dev.closed, { code: 1, signal: null });
+    assert.deepEqual(dev.lines, [`Cannot open port "${port}" of ${name}: already in use`]);
+  }
   server.close();
 });
 

@@ -1,4 +1,6 @@
 import { fileURLToPath } from "node:url";
+import { readConfig } from "@shop/platform/config";
+import { otelEntries, tracesUrl } from "@shop/platform/otel-config";
 import { migrate, owners, provision, seed } from "./database.ts";
 import { type Flags, parseFlags, usage } from "./flags.ts";
 import { describeExit } from "./instance.ts";
@@ -7,6 +9,7 @@ import { openMiniature } from "./miniature.ts";
 import { banner, createPaint, createPrinter } from "./print.ts";
 import { openServer, type Server } from "./server.ts";
 import { shop } from "./shop.ts";
+import { openTargets, type Targets } from "./targets.ts";
 import { watchSources } from "./watch.ts";
 
 const functionsDir = fileURLToPath(new URL("..", import.meta.url));
@@ -26,9 +29,10 @@ try {
   process.exit(1);
 }
 
-async function run({ functions, windowMs }: Flags): Promise<void> {
+async function run({ functions, windowMs, targetsPort }: Flags): Promise<void> {
   const startedMs = performance.now();
   const interrupted = interruption();
+  const traces = tracesUrl(readConfig(otelEntries, process.env)); // what stops every function is better said once, here
   const names = functions.map(({ name }) => name);
   const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
   const paint = createPaint(colour);
@@ -45,12 +49,15 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
     onEvent: printer.event,
   });
 
+  let targets: Targets | undefined;
   let server: Server | undefined;
   closing.defer(async () => {
     await miniature.close();
+    await targets?.close(); // not earlier: what drains is still to be read
     await server?.close();
   });
   try {
+    targets = await openTargets({ port: targetsPort, processes: miniature.processes });
     server = await openServer({ env: process.env });
     const urls = await provision(server.adminUrl);
     for (const { name, migrations } of owners) await migrate(urls[name], migrations);
@@ -76,6 +83,8 @@ async function run({ functions, windowMs }: Flags): Promise<void> {
     banner({
       url: miniature.url,
       databaseUrl: server.adminUrl,
+      targetsUrl: targets.url,
+      tracesUrl: traces,
       windowMs,
       readyMs: performance.now() - startedMs,
       paint,

@@ -28,7 +28,7 @@ async function open(overrides: Partial<MiniatureOptions> = {}) {
   const miniature = await openMiniature({
     functions,
     command: (name) => [process.execPath, files[name as "edge" | "core"]],
-    env: { ...process.env, DATABASE_URL: "postgres://server", COLOUR: "red" },
+    env: { ...process.env, DATABASE_URL: "postgres://server", OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector" },
     databaseUrls: Promise.resolve({ core: "postgres://core" }),
     windowMs: Number.POSITIVE_INFINITY,
     onEvent: (name, event) => events.push(event.type === "line" ? `${name}: ${event.line}` : `${name} ${event.type}`),
@@ -46,8 +46,28 @@ test("a function finds its peers and, where it owns data, its own database only"
   assert.equal(coreEnv.DATABASE_URL, "postgres://core");
   for (const env of [edgeEnv, coreEnv]) {
     assert.equal(env.HOST, "127.0.0.1");
-    assert.equal(env.COLOUR, "red");
+    assert.equal(env.OTEL_EXPORTER_OTLP_ENDPOINT, "http://collector");
   }
+});
+
+test("maintenance of a function finds what the function finds, but for what Knative adds", async () => {
+  await using shop = await open();
+  const { PORT, K_SERVICE, K_CONFIGURATION, K_REVISION, ...found } = JSON.parse(
+    (await send(`${shop.url("core")}/env`)).body,
+  );
+  assert.deepEqual(shop.env("core"), found);
+});
+
+test("the live processes are those of all functions that are awake", async () => {
+  await using shop = await open();
+  assert.deepEqual(shop.processes(), []);
+  const { port } = JSON.parse((await send(shop.url("core"))).body);
+  assert.deepEqual(shop.processes(), [{ name: "core", revision: "core-00001", port }]);
+  await send(shop.url("edge"));
+  assert.deepEqual(
+    shop.processes().map(({ name }) => name),
+    ["edge", "core"],
+  );
 });
 
 test("one request wakes the whole chain, and only the chain", async () => {

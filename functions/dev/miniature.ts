@@ -1,6 +1,6 @@
 import { openProxy, type ReverseProxy } from "./proxy.ts";
 import type { ShopFunction } from "./shop.ts";
-import { Slot, type SlotEvent } from "./slot.ts";
+import { type LiveProcess, Slot, type SlotEvent } from "./slot.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -26,6 +26,8 @@ export interface Miniature {
   url(name: string): string;
   /** What a function finds in its environment, but for what Knative adds. */
   env(name: string): Environment;
+  /** The processes whose metrics can be read; to ask neither wakes nor prolongs. */
+  processes(): LiveProcess[];
   /** The sources of these functions have changed. */
   renew(names: readonly string[]): void;
   close(): Promise<void>;
@@ -86,14 +88,13 @@ export async function openMiniature(options: MiniatureOptions): Promise<Miniatur
       slots.set(name, slot);
     } catch (error) {
       await close();
-      const state =
-        (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? "already in use" : (error as Error).message;
-      throw new Error(`Cannot open port "${port}" of ${name}: ${state}`, { cause: error });
+      throw error;
     }
   }
 
   const renew = (names: readonly string[]) => {
     for (const name of names) slots.get(name)?.renew();
   };
-  return { url, env, renew, close };
+  const processes = () => [...slots.values()].flatMap((slot) => slot.live);
+  return { url, env, processes, renew, close };
 }

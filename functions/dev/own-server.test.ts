@@ -11,7 +11,7 @@ import { shop } from "./shop.ts";
 import { alive, send, until } from "./testing.ts";
 
 const script = (name: string) => fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-const anyPorts = shop.flatMap(({ name }) => ["--port", `${name}=0`]);
+const anyPorts = [...shop, { name: "targets" }].flatMap(({ name }) => ["--port", `${name}=0`]);
 let folder: string;
 let dataDir: string;
 
@@ -107,7 +107,7 @@ test("PostgreSQL gone under dev: one line that says so, exit 1, no process left"
 test("a database that cannot be made ready: whoever asked meanwhile gets a problem, dev says why in one line and exits 1", async () => {
   const ports = await Promise.all(shop.map(async ({ name }) => ["--port", `${name}=${await freePort()}`]));
   const broken: Postgres = await startPostgres({ dataDir, durable: false });
-  const dev = startDev(ports.flat());
+  const dev = startDev([...anyPorts, ...ports.flat()]);
   const gateway = ports
     .flat()
     .find((text) => text.startsWith("gateway="))

@@ -25,8 +25,24 @@ test("a request's log line shows method, route, status, duration and trace", () 
     duration_ms: 12.345,
     request_id: "r",
     trace_id: "4bf9",
+    span_id: "00f0",
   };
   assert.equal(log({ ...fields, msg: "request" }), "POST /orders 201 12 ms  4bf9");
+  assert.equal(log({ ...fields, cold: true, msg: "request" }), "POST /orders 201 12 ms  cold  4bf9");
+});
+
+test("a cold start shows its phases in their order, and the trace of the request that had to wait", () => {
+  const phases = { modules_ms: 120.4, config_ms: 2.13, listen_ms: 3, idle_ms: 7.99, first_request_ms: 30 };
+  const shown = "cold start  modules 120 ms · config 2.1 ms · listen 3 ms · idle 8 ms · first request 30 ms  4bf9";
+  assert.equal(log({ ...phases, msg: "cold start", trace_id: "4bf9", span_id: "00f0", request_id: "r" }), shown);
+});
+
+test("the end of a process shows what became of its spans, when it made any", () => {
+  const stopped = (exported: number, dropped: number) =>
+    log({ msg: "stopped", spans_exported: exported, spans_dropped: dropped });
+  assert.equal(stopped(12, 0), "stopped  spans 12 exported, 0 dropped");
+  assert.equal(stopped(0, 3), "stopped  spans 0 exported, 3 dropped");
+  assert.equal(stopped(0, 0), "stopped");
 });
 
 test("another log line shows its message and its own fields", () => {
@@ -67,20 +83,36 @@ test("without colour there is no escape, with colour each function has its own",
   assert.ok(printed(event, true).includes("\x1b[35morders \x1b[0m"));
 });
 
-test("the first screen names page, API, docs and database, but no password", () => {
-  const url = (name: string) => `http://${name}`;
-  const databaseUrl = "postgres://me:secret@127.0.0.1/x";
-  const screen = banner({ url, databaseUrl, windowMs: 60_000, readyMs: 480, paint: plain });
+test("the first screen names page, API, docs, database, targets and collector, but no secret", () => {
+  const screen = firstScreen("https://me:secret@collector/v1/traces?key=secret");
   for (const part of [
     "http://frontend/docs",
     "http://gateway/api/orders",
-    "postgres://me:***@127.0.0.1/x",
+    "postgres://me:***@127.0.0.1/x\n",
+    "http://127.0.0.1:9900/targets",
+    "traces    https://me:***@collector/v1/traces\n",
     "1 min after",
   ]) {
     assert.ok(screen.includes(part), part);
   }
   assert.equal(screen.includes("secret"), false);
 });
+
+test("without a collector the first screen speaks of no traces", () => {
+  assert.doesNotMatch(firstScreen(undefined), /traces/);
+});
+
+function firstScreen(tracesUrl: string | undefined): string {
+  return banner({
+    url: (name) => `http://${name}`,
+    databaseUrl: "postgres://me:secret@127.0.0.1/x?key=secret",
+    targetsUrl: "http://127.0.0.1:9900/targets",
+    tracesUrl,
+    windowMs: 60_000,
+    readyMs: 480,
+    paint: plain,
+  });
+}
 
 test("durations are for people", () => {
   assert.deepEqual([0.123, 9.87, 84.4, 1_234, 61_000, 150_000].map(duration), [

@@ -21,13 +21,16 @@ export interface Printer {
 export interface BannerOptions {
   url: (name: string) => string;
   databaseUrl: string;
+  targetsUrl: string;
+  /** Where the functions send their traces, if anywhere. */
+  tracesUrl: string | undefined;
   windowMs: number;
   readyMs: number;
   paint: Paint;
 }
 
 /** What somebody who has just started the shop wants to know. */
-export function banner({ url, databaseUrl, windowMs, readyMs, paint }: BannerOptions): string {
+export function banner({ url, databaseUrl, targetsUrl, tracesUrl, windowMs, readyMs, paint }: BannerOptions): string {
   const link = (label: string, target: string) => `  ${paint("dim", label.padEnd(9))} ${target}`;
   const sleep = windowMs === Number.POSITIVE_INFINITY ? "never" : `${duration(windowMs)} after a function's last reply`;
   return [
@@ -37,7 +40,9 @@ export function banner({ url, databaseUrl, windowMs, readyMs, paint }: BannerOpt
     link("page", url("frontend")),
     link("API", `${url("gateway")}/api`),
     link("docs", `${url("frontend")}/docs`),
-    link("database", withoutPassword(databaseUrl)),
+    link("database", withoutSecrets(databaseUrl)),
+    link("metrics", `${targetsUrl} (for Prometheus)`),
+    ...(tracesUrl ? [link("traces", withoutSecrets(tracesUrl))] : []),
     link("sleep", sleep),
     "",
     `  curl ${url("gateway")}/api/orders -H 'Content-Type: application/json' -d '{"item":"item3","quantity":2}'`,
@@ -46,9 +51,10 @@ export function banner({ url, databaseUrl, windowMs, readyMs, paint }: BannerOpt
   ].join("\n");
 }
 
-function withoutPassword(url: string): string {
+function withoutSecrets(url: string): string {
   const shown = new URL(url);
   if (shown.password) shown.password = "***";
+  shown.search = "";
   return shown.href;
 }
 
@@ -118,15 +124,41 @@ interface LoggedError {
 export function describeLog(line: string, paint: Paint): string {
   const log = parseObject(line);
   if (typeof log?.msg !== "string") return line;
-  const { level, time, service, pid, hostname, request_id, trace_id, err, msg, ...rest } = log;
-  const { method, route, status_code: status, duration_ms: ms, ...fields } = rest;
-  const text =
-    typeof status === "number"
-      ? [method, route, paint(statusStyle(status), `${status}`), duration(Number(ms))].join(" ")
-      : paint(levelStyle(`${level}`), msg);
-  const details = Object.entries(fields).map(([key, value]) => paint("dim", `${key}=${show(value)}`));
+  const { time, service, pid, hostname, request_id, span_id, trace_id, err, ...entry } = log;
+  const parts = describeEntry(entry, paint);
   const trace = typeof trace_id === "string" ? [paint("dim", trace_id)] : [];
-  return [[text, ...details, ...trace].join("  "), ...describeError(err as LoggedError | undefined, paint)].join("\n");
+  return [[...parts, ...trace].join("  "), ...describeError(err as LoggedError | undefined, paint)].join("\n");
+}
+
+type Fields = Record<string, unknown>;
+
+function describeEntry({ level, msg, ...fields }: Fields, paint: Paint): string[] {
+  if (typeof fields.status_code === "number") return describeRequest(fields.status_code, fields, paint);
+  const message = paint(levelStyle(`${level}`), `${msg}`);
+  if (msg === "cold start") return [message, paint("dim", describePhases(fields))];
+  if (msg === "stopped") return [message, ...describeSpans(fields, paint)];
+  return [message, ...describePairs(fields, paint)];
+}
+
+function describeRequest(status: number, fields: Fields, paint: Paint): string[] {
+  const { method, route, status_code, duration_ms: ms, cold, ...others } = fields;
+  const request = [method, route, paint(statusStyle(status), `${status}`), duration(Number(ms))].join(" ");
+  return [request, ...(cold === true ? [paint("blue", "cold")] : []), ...describePairs(others, paint)];
+}
+
+function describeSpans({ spans_exported: exported = 0, spans_dropped: dropped = 0 }: Fields, paint: Paint): string[] {
+  if (!exported && !dropped) return [];
+  return [paint(dropped ? "yellow" : "dim", `spans ${exported} exported, ${dropped} dropped`)];
+}
+
+const describePairs = (fields: Fields, paint: Paint): string[] =>
+  Object.entries(fields).map(([key, value]) => paint("dim", `${key}=${show(value)}`));
+
+/** `first_request_ms: 30` reads as `first request 30 ms`. */
+function describePhases(fields: Fields): string {
+  return Object.entries(fields)
+    .map(([key, ms]) => `${key.replace(/_ms$/, "").replaceAll("_", " ")} ${duration(Number(ms))}`)
+    .join(" · ");
 }
 
 function describeError(error: LoggedError | undefined, paint: Paint): string[] {
@@ -145,7 +177,7 @@ function levelStyle(level: string): Style {
   return level === "warn" ? "yellow" : "dim";
 }
 
-function parseObject(line: string): Record<string, unknown> | undefined {
+function parseObject(line: string): Fields | undefined {
   if (!line.startsWith("{")) return undefined;
   try {
     return JSON.parse(line);

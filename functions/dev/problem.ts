@@ -1,21 +1,25 @@
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { readTrace } from "@shop/platform/call";
 import { Problem, problemMediaType } from "@shop/platform/problem";
+import { readTraceContext } from "@shop/platform/trace-context";
 
-/** Answers for a function that cannot, as the functions themselves answer (RFC 9457). */
-export function answerProblem(
-  request: IncomingMessage,
-  reply: ServerResponse,
-  code: "bad_gateway" | "unavailable",
-  detail: string,
-): void {
-  const problem = new Problem(code, detail);
-  const body = JSON.stringify(problem.body(readTrace(request.headers.traceparent?.toString()).traceId));
+/** Answers in a function's place as the functions themselves answer (RFC 9457). */
+export function answerProblem(request: IncomingMessage, reply: ServerResponse, problem: Problem): void {
+  const body = JSON.stringify(problem.body(traceIdOf(request)));
   reply.writeHead(problem.status, {
+    ...problem.headers,
     "Content-Type": problemMediaType,
     "Content-Length": Buffer.byteLength(body),
     "Cache-Control": "no-store",
-    ...(code === "unavailable" && { "Retry-After": "1" }),
   });
   reply.end(body);
+}
+
+/** That a function cannot answer now, but may soon. */
+export const unavailable = (detail: string) => new Problem("unavailable", detail, { headers: { "Retry-After": "1" } });
+
+/** The caller's trace, else one of its own. */
+function traceIdOf({ headers }: IncomingMessage): string {
+  const caller = readTraceContext({ get: (name) => headers[name]?.toString() ?? null });
+  return caller?.traceId ?? randomBytes(16).toString("hex");
 }

@@ -1,7 +1,8 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Problem } from "@shop/platform/problem";
 import type { Target } from "./instance.ts";
-import { answerProblem } from "./problem.ts";
+import { listen } from "./listen.ts";
+import { answerProblem, unavailable } from "./problem.ts";
 import type { Slot } from "./slot.ts";
 
 export interface ReverseProxy {
@@ -31,18 +32,14 @@ export async function openProxy({ slot, port, ready }: ProxyOptions): Promise<Re
     else {
       ready.then(
         () => passRequest(slot, request, reply),
-        () => answerProblem(request, reply, "unavailable", `Cannot wake "${slot.name}": no database`),
+        () => answerProblem(request, reply, unavailable(`Cannot wake "${slot.name}": no database`)),
       );
     }
   });
   // No reply is cut for being slow, and no caller's idle connection closes just when it is used again.
   Object.assign(server, { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 600_000 });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server, port, slot.name),
     async close(timeoutMs) {
       const late = setTimeout(() => server.closeAllConnections(), timeoutMs);
       await new Promise((resolve) => server.close(resolve));
@@ -54,7 +51,7 @@ export async function openProxy({ slot, port, ready }: ProxyOptions): Promise<Re
 /** A scrape must neither wake a function nor keep it awake. */
 function passScrape(slot: Slot, request: IncomingMessage, reply: ServerResponse): void {
   const { name, awake: target } = slot;
-  if (!target) answerProblem(request, reply, "unavailable", `Cannot read the metrics of "${name}": asleep`);
+  if (!target) answerProblem(request, reply, unavailable(`Cannot read the metrics of "${name}": asleep`));
   else pass({ request, reply, target, name, headers: endToEnd(request.rawHeaders) });
 }
 
@@ -62,7 +59,7 @@ async function passRequest(slot: Slot, request: IncomingMessage, reply: ServerRe
   const { name } = slot;
   const lease = await slot.lease().catch((error: Error) => error);
   if (lease instanceof Error) {
-    answerProblem(request, reply, "unavailable", `Cannot wake "${name}": ${lease.message}`);
+    answerProblem(request, reply, unavailable(`Cannot wake "${name}": ${lease.message}`));
   } else if (reply.destroyed) {
     lease.release();
   } else {
@@ -96,8 +93,9 @@ function pass({ request, reply, target, name, headers }: Pass): void {
     answer.pipe(reply);
   });
   upstream.on("error", () => {
+    const detail = `Cannot pass on the request to "${name}": connection lost`;
     if (reply.headersSent) reply.destroy();
-    else answerProblem(request, reply, "bad_gateway", `Cannot pass on the request to "${name}": connection lost`);
+    else answerProblem(request, reply, new Problem("bad_gateway", detail));
   });
   reply.once("close", () => upstream.destroy());
   request.pipe(upstream);

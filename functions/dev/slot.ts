@@ -9,13 +9,20 @@ export type SlotEvent =
   | { type: "changed" }
   | { type: "asleep"; awakeMs: number; requests: number; exit: ProcessExit; killed: boolean };
 
-export interface SlotOptions extends Omit<InstanceOptions, "env" | "onLine"> {
+export interface SlotOptions extends Omit<InstanceOptions, "revision" | "env" | "onLine"> {
   name: string;
   /** Read at each wake. */
   env: () => InstanceOptions["env"];
   /** From the end of the last reply to sleep; `Infinity` never sleeps. */
   windowMs: number;
   onEvent: (event: SlotEvent) => void;
+}
+
+/** A process that runs, as whoever reads its metrics has to know it. */
+export interface LiveProcess {
+  name: string;
+  revision: string;
+  port: number;
 }
 
 /** The right to send one request to a process. */
@@ -32,7 +39,7 @@ export interface Lease {
 export class Slot {
   readonly name: string;
   readonly #options: SlotOptions;
-  readonly #processes = new Set<Promise<void>>();
+  readonly #processes = new Map<Instance, Promise<void>>();
   #instance: Instance | undefined;
   #window: ReturnType<typeof setTimeout> | undefined;
   #revision = 1;
@@ -46,6 +53,13 @@ export class Slot {
   /** The process that is awake, if one is; to ask neither wakes nor prolongs. */
   get awake(): Target | undefined {
     return this.#instance?.state === "awake" ? this.#instance : undefined;
+  }
+
+  /** The processes that can be read: awake, or draining after they were; to ask neither wakes nor prolongs. */
+  get live(): LiveProcess[] {
+    return [...this.#processes.keys()]
+      .filter(({ readyAtMs }) => readyAtMs !== undefined)
+      .map(({ revision, port }) => ({ name: this.name, revision, port }));
   }
 
   /** Wakes the function when it sleeps. All who wait for one boot share its {@link BootError}. */
@@ -70,29 +84,28 @@ export class Slot {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#sleep();
-    await Promise.all(this.#processes);
+    await Promise.all(this.#processes.values());
   }
 
   #wake(): Instance {
-    const { onEvent } = this.#options;
-    const onLine = (line: string) => onEvent({ type: "line", line });
-    const instance = new Instance({ ...this.#options, env: this.#env(), onLine });
+    const { name, env, onEvent } = this.#options;
+    const revision = `${name}-${`${this.#revision}`.padStart(5, "0")}`;
+    const instance = new Instance({
+      ...this.#options,
+      revision,
+      env: { ...env(), K_SERVICE: name, K_CONFIGURATION: name, K_REVISION: revision },
+      onLine: (line) => onEvent({ type: "line", line }),
+    });
     instance.ready.then(
       () => this.#awake(instance),
       (error) => this.#failed(error),
     );
     const gone = instance.exited.then((exit) => {
-      this.#processes.delete(gone);
+      this.#processes.delete(instance);
       this.#gone(instance, exit);
     });
-    this.#processes.add(gone);
+    this.#processes.set(instance, gone);
     return instance;
-  }
-
-  #env(): InstanceOptions["env"] {
-    const { name, env } = this.#options;
-    const revision = `${this.#revision}`.padStart(5, "0");
-    return { ...env(), K_SERVICE: name, K_CONFIGURATION: name, K_REVISION: `${name}-${revision}` };
   }
 
   #awake(instance: Instance): void {

@@ -35,7 +35,7 @@ const paths = {
     console.log("hanging");
   },
 };
-const whoami = (request, reply) => reply.end(JSON.stringify({ pid: process.pid, revision: K_REVISION }));
+const whoami = (request, reply) => reply.end(JSON.stringify({ pid: process.pid, revision: K_REVISION, port: Number(PORT) }));
 const server = http.createServer((request, reply) => {
   const [, path] = request.url.split(/([/]\\w*-?\\w*)/);
   (paths[path] ?? whoami)(request, reply);

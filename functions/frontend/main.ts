@@ -5,8 +5,9 @@ import { serve } from "@shop/platform/serve";
 import { config } from "./config.ts";
 import { addRoutes } from "./routes.ts";
 
-program({ service: "frontend", config, env: process.env }, ({ config, log }) => {
-  const forward = createForwarder({ name: "gateway", baseUrl: config.GATEWAY_URL });
-  const app = addRoutes(createApp({ log, edge: true, timeoutMs: config.REQUEST_TIMEOUT_MS }), { forward });
-  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log });
+program({ service: "frontend", config, env: process.env }, ({ config, telemetry }) => {
+  const forward = createForwarder({ name: "gateway", baseUrl: config.GATEWAY_URL, metrics: telemetry.metrics });
+  const timeoutMs = config.REQUEST_TIMEOUT_MS;
+  const app = addRoutes(createApp({ telemetry, edge: true, outermost: true, timeoutMs }), { forward });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry });
 });

@@ -40,6 +40,14 @@ function describeStock(available) {
   return available < scarceBelow ? `Only ${available} left` : `${available} in stock`;
 }
 
+/** Which functions an answer had to wake, one after the other. @param {string} serverTiming */
+function describeWakes(serverTiming) {
+  const entries = [...serverTiming.matchAll(/\bcold;dur=(\d+(?:\.\d+)?);desc="([\w-]+)"/g)];
+  const wakes = new Map(entries.map(([, ms, name]) => [name, Number(ms)]));
+  const totalMs = [...wakes.values()].reduce((sum, ms) => sum + ms, 0);
+  return wakes.size > 0 ? `woke ${[...wakes.keys()].join(", ")} in ${Math.round(totalMs)} ms` : "";
+}
+
 /** @param {Answer} answer */
 const explain = ({ data }) => data?.detail ?? data?.title ?? "The shop did not answer.";
 
@@ -97,13 +105,12 @@ async function request(method, path, init = {}) {
 /** @param {Record<string, string>} slots @param {Answer} answer */
 function log(slots, answer) {
   const { status, data, headers } = answer;
-  const coldMs = headers.get("server-timing")?.match(/\bcold;dur=([\d.]+)/)?.[1];
   const good = status >= 200 && status < 300;
   const entry = build("entry", {
     ...slots,
     status: status ? `${status}` : "no answer",
     note: good ? [data?.message, data?.orderId].filter(Boolean).join(" ") : explain(answer),
-    woke: coldMs ? `woke up in ${Math.round(Number(coldMs))} ms` : "",
+    woke: describeWakes(headers.get("server-timing") ?? ""),
   });
   entry.dataset.tone = good ? "good" : status >= 400 && status < 500 ? "refused" : "failed";
   byId("log").prepend(entry);

@@ -4,7 +4,7 @@ import { visitorCookie } from "@shop/gateway/contract";
 import { createApp } from "@shop/platform/app";
 import { createForwarder } from "@shop/platform/forward";
 import { problemMediaType } from "@shop/platform/problem";
-import { assertProblem, captureLog } from "@shop/platform/testing";
+import { assertProblem, captureLog, testTelemetry } from "@shop/platform/testing";
 import * as v from "valibot";
 import { assets, lazyAssets } from "./assets.ts";
 import { addRoutes } from "./routes.ts";
@@ -20,8 +20,9 @@ const nobody: Fetch = async () => {
 };
 
 function openFrontend(fetch: Fetch = nobody) {
-  const forward = createForwarder({ name: "gateway", baseUrl: "http://gateway", fetch });
-  return addRoutes(createApp({ log, edge: true }), { forward });
+  const telemetry = { ...testTelemetry({ service: "frontend" }), log };
+  const forward = createForwarder({ name: "gateway", baseUrl: "http://gateway", metrics: telemetry.metrics, fetch });
+  return addRoutes(createApp({ telemetry, edge: true, outermost: true }), { forward });
 }
 
 const visit = (headers: Record<string, string> = {}) => openFrontend().request("/", { headers });
@@ -152,6 +153,33 @@ describe("the API of the page's own origin", () => {
     assert.equal(reply.headers.get("Idempotency-Key"), visitor);
     assert.equal(reply.headers.get("Retry-After"), "3");
     assert.ok(!logged().includes(visitor));
+  });
+
+  it("goes on in the caller's trace, as a span of our own, and with nothing else that the caller says of it", async () => {
+    const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const theirs = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, tracestate: "a=b", baggage: "c=d" };
+    const asked: Request[] = [];
+    const app = openFrontend(async (request) => {
+      asked.push(request);
+      return Response.json({});
+    });
+    await app.request("/api/inventory", { headers: theirs });
+    const [, passed, spanId] = asked[0]?.headers.get("traceparent")?.split("-") ?? [];
+    assert.equal(passed, traceId);
+    assert.match(spanId ?? "", /^(?!00f067aa0ba902b7)[0-9a-f]{16}$/);
+    for (const name of ["tracestate", "baggage"]) assert.equal(asked[0]?.headers.get(name), null, name);
+  });
+
+  it("says which functions woke for a reply, a problem too: itself at first, and those that the gateway names, once each", async () => {
+    const woken = 'cold;dur=12.3;desc="gateway", cold;dur=5;desc="orders"';
+    for (const status of [200, 503]) {
+      const app = openFrontend(async () => new Response("{}", { status, headers: { "Server-Timing": woken } }));
+      const timing = async () => (await app.request("/api/inventory")).headers.get("Server-Timing") ?? "";
+      const first = await timing();
+      assert.equal(first.replace(/^cold;dur=[\d.]+;desc="frontend", /, ""), woken);
+      assert.notEqual(first, woken);
+      assert.equal(await timing(), woken);
+    }
   });
 
   it("asks the gateway once, whatever it answers", async () => {

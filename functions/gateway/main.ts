@@ -6,13 +6,15 @@ import { config } from "./config.ts";
 import { addRoutes } from "./routes.ts";
 import { createService } from "./service.ts";
 
-program({ service: "gateway", config, env: process.env }, ({ config, log }) => {
+program({ service: "gateway", config, env: process.env }, ({ config, telemetry }) => {
+  const { metrics } = telemetry;
   const service = createService({
-    orders: createPeer({ name: "orders", baseUrl: config.ORDER_SERVICE_URL }),
-    inventory: createPeer({ name: "inventory", baseUrl: config.INVENTORY_SERVICE_URL }),
-    users: createPeer({ name: "users", baseUrl: config.USER_SERVICE_URL }),
+    orders: createPeer({ name: "orders", baseUrl: config.ORDER_SERVICE_URL, metrics }),
+    inventory: createPeer({ name: "inventory", baseUrl: config.INVENTORY_SERVICE_URL, metrics }),
+    users: createPeer({ name: "users", baseUrl: config.USER_SERVICE_URL, metrics }),
   });
   const info = { title: "The shop", description: "The public API of the shop." };
-  const app = addRoutes(createApp({ log, info, edge: true, timeoutMs: config.REQUEST_TIMEOUT_MS }), { service });
-  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log });
+  const timeoutMs = config.REQUEST_TIMEOUT_MS;
+  const app = addRoutes(createApp({ telemetry, info, edge: true, summary: true, timeoutMs }), { service });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry });
 });

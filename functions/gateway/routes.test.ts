@@ -6,7 +6,7 @@ import { createApp } from "@shop/platform/app";
 import { deadlineHeader } from "@shop/platform/call";
 import { createPeer } from "@shop/platform/client";
 import { Problem, type ProblemCode, problemMediaType } from "@shop/platform/problem";
-import { aborted, assertProblem, captureLog, createWitness } from "@shop/platform/testing";
+import { aborted, assertProblem, captureLog, createWitness, testTelemetry } from "@shop/platform/testing";
 import * as v from "valibot";
 import { visitorCookie } from "./contract.ts";
 import { addRoutes } from "./routes.ts";
@@ -19,15 +19,16 @@ const { log, text: logged } = captureLog("gateway");
 const asked: Request[] = [];
 
 /** The gateway before three peers that all answer alike. */
-function openGateway(answer: Answer, timeoutMs = 10_000) {
+function openGateway(answer: Answer, { timeoutMs = 10_000, telemetry = testTelemetry() } = {}) {
   const fetch = async (request: Request) => {
     asked.push(request.clone() as typeof request);
     return answer(request);
   };
-  const peer = (name: string) => createPeer({ name, baseUrl: `http://${name}`, fetch });
+  const peer = (name: string) => createPeer({ name, baseUrl: `http://${name}`, metrics: telemetry.metrics, fetch });
   const service = createService({ orders: peer("orders"), inventory: peer("inventory"), users: peer("users") });
   const info = { title: "The shop", description: "The public API." };
-  return addRoutes(createApp({ log, info, edge: true, timeoutMs }), { service });
+  const app = createApp({ telemetry: { ...telemetry, log }, info, edge: true, summary: true, timeoutMs });
+  return addRoutes(app, { service });
 }
 
 /** What a call to the gateway asked its peers. */
@@ -156,7 +157,7 @@ describe("the gateway", () => {
     ];
     for (const [what, answer, code, retryAfter] of cases) {
       it(`${what}: ${code} on every route, within the deadline`, async () => {
-        const app = openGateway(answer, hastyMs);
+        const app = openGateway(answer, { timeoutMs: hastyMs });
         await Promise.all(
           everything.map(async ({ path, init }) => {
             const startMs = performance.now();
@@ -249,7 +250,7 @@ describe("the gateway", () => {
         [hanging, line, 504],
       ];
       for (const [answer, body, status] of cases) {
-        const app = openGateway(answer, hastyMs);
+        const app = openGateway(answer, { timeoutMs: hastyMs });
         const reply = await ask(app, "/api/orders", posting(body, { [idempotencyKeyHeader]: key }));
         assert.equal(reply.status, status);
         assert.equal(reply.headers.get(idempotencyKeyHeader), key, String(status));
@@ -321,6 +322,20 @@ describe("the gateway", () => {
         for (const request of await askedWith(cookie)) assert.equal(request.headers.get(subjectHeader), null);
       }
     });
+  });
+
+  it("keeps quantiles of the duration of every route, over the same requests as it counts", async () => {
+    const telemetry = testTelemetry();
+    const app = openGateway(answering(200, { item1: 100 }), { telemetry });
+    for (let n = 0; n < 3; n++) await ask(app, "/api/inventory");
+    const labels = { method: "GET", route: "/api/inventory" };
+    for (const name of ["http_request_summary_seconds_count", "http_requests_total"]) {
+      assert.equal(await telemetry.value(name, labels), 3, name);
+    }
+    for (const quantile of ["0.5", "0.9", "0.95", "0.99"]) {
+      const seconds = (await telemetry.value("http_request_summary_seconds", { ...labels, quantile })) ?? 0;
+      assert.ok(seconds > 0, quantile);
+    }
   });
 
   it("sets the deadline itself, whatever the caller wishes", async () => {

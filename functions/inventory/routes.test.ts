@@ -136,6 +136,47 @@ describe("inventory's API", () => {
     assert.equal(await inventory.available(item), 9);
   });
 
+  describe("inventory_stock_level", () => {
+    const level = (item: string) => inventory.telemetry.value("inventory_stock_level", { item });
+
+    it("is what was last read, of every item or of one", async () => {
+      const [item, empty] = [await inventory.addItem({ stock: 7 }), await inventory.addItem({ stock: 0 })];
+      assert.equal(await level(item), undefined);
+      for (const [path, available] of [
+        ["/inventory", 6],
+        ["/products", 5],
+      ] as const) {
+        await inventory.database.pool.query("update items set available = $2 where item = $1", [item, available]);
+        await answer(get(path));
+        assert.deepEqual([await level(item), await level(empty)], [available, 0]);
+      }
+      await inventory.database.pool.query("update items set available = 4 where item = $1", [item]);
+      await answer(get(`/products/${item}`));
+      assert.equal(await level(item), 4);
+    });
+
+    it("is what a reservation left of each of its items", async () => {
+      const [one, other] = [await inventory.addItem({ stock: 10 }), await inventory.addItem({ stock: 5 })];
+      await answer(reserve(mintOrderId(), [one, 4], [other, 5]));
+      assert.deepEqual([await level(one), await level(other)], [6, 0]);
+    });
+
+    it("stays where a reservation is refused, is of other lines than its first, or is that again", async () => {
+      const [plenty, scarce] = [await inventory.addItem({ stock: 10 }), await inventory.addItem({ stock: 1 })];
+      const orderId = mintOrderId();
+      await answer(reserve(orderId, [plenty, 3]));
+      await answer(get("/inventory"));
+      for (const takesNothing of [
+        () => reserve(mintOrderId(), [plenty, 2], [scarce, 2]),
+        () => reserve(orderId, [plenty, 2]),
+        () => reserve(orderId, [plenty, 3]),
+      ]) {
+        await takesNothing();
+        assert.deepEqual([await level(plenty), await level(scarce)], [7, 1]);
+      }
+    });
+  });
+
   it("two orders racing for the last item: one wins, one is refused", async () => {
     const item = await inventory.addItem({ stock: 1 });
     const answers = await Promise.all([mintOrderId(), mintOrderId()].map((id) => answer(reserve(id, [item, 1]))));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { testCall } from "@shop/platform/testing";
+import { testCall, testTelemetry } from "@shop/platform/testing";
 import type { Line, Outcome } from "./contract.ts";
 import { createService } from "./service.ts";
 import type { Store } from "./store.ts";
@@ -14,7 +14,7 @@ describe("the service of inventory", () => {
     const store: Pick<Store, "reserve"> = {
       async reserve(_, lines) {
         asked.push(lines);
-        return refused;
+        return { outcome: refused, left: {} };
       },
     };
     const lines = [
@@ -23,7 +23,8 @@ describe("the service of inventory", () => {
       { item: "b", quantity: 3 },
       { item: "a", quantity: 4 },
     ];
-    await createService({ store: store as Store }).reserve(mintOrderId(), lines, testCall());
+    const { metrics } = testTelemetry();
+    await createService({ store: store as Store, metrics }).reserve(mintOrderId(), lines, testCall());
     assert.deepEqual(asked, [
       [
         { item: "a", quantity: 4 },

@@ -1,4 +1,5 @@
 import type { Call } from "@shop/platform/call";
+import type { Metrics } from "@shop/platform/metrics";
 import { Problem } from "@shop/platform/problem";
 import type { Line, Outcome, Product, Stock } from "./contract.ts";
 import type { Store } from "./store.ts";
@@ -6,23 +7,33 @@ import type { Store } from "./store.ts";
 export type Service = ReturnType<typeof createService>;
 
 /** The rules of the stock. */
-export function createService({ store }: { store: Store }) {
-  return {
-    async stock(call: Call): Promise<Stock> {
-      const products = await store.products(call);
-      return Object.fromEntries(products.map(({ item, available }) => [item, available]));
-    },
+export function createService({ store, metrics }: { store: Store; metrics: Metrics }) {
+  const stockLevel = metrics.gauge("inventory_stock_level");
 
-    products: store.products,
+  async function products(call: Call): Promise<Product[]> {
+    const all = await store.products(call);
+    for (const { item, available } of all) stockLevel.set({ item }, available);
+    return all;
+  }
+
+  return {
+    products,
+
+    async stock(call: Call): Promise<Stock> {
+      const all = await products(call);
+      return Object.fromEntries(all.map(({ item, available }) => [item, available]));
+    },
 
     async product(item: string, call: Call): Promise<Product> {
       const product = await store.product(item, call);
       if (!product) throw new Problem("not_found", "item is not sold here");
+      stockLevel.set({ item }, product.available);
       return product;
     },
 
     async reserve(orderId: string, lines: Line[], call: Call): Promise<Outcome> {
-      const outcome = await store.reserve(orderId, mergeLines(lines), call);
+      const { outcome, left } = await store.reserve(orderId, mergeLines(lines), call);
+      for (const [item, available] of Object.entries(left)) stockLevel.set({ item }, available);
       if (!outcome) throw new Problem("key_reused", "orderId has a reservation of other lines");
       return outcome;
     },

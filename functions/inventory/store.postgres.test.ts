@@ -14,13 +14,15 @@ describe("inventory's store", () => {
   it("one order reserved many times at once has one outcome, and takes the stock once", async () => {
     const item = await inventory.addItem({ price: 100, stock: 10 });
     const orderId = mintOrderId();
-    const outcomes = await Promise.all(
+    const answers = await Promise.all(
       Array.from({ length: 20 }, () => inventory.store.reserve(orderId, [{ item, quantity: 3 }], testCall())),
     );
-    for (const outcome of outcomes) {
+    for (const { outcome } of answers) {
       assert.deepEqual(outcome, { outcome: "granted", prices: [{ item, unitPrice: 100 }], currency: "EUR" });
     }
     assert.equal(await inventory.available(item), 7);
+    const took = answers.map(({ left }) => left).filter((left) => Object.keys(left).length > 0);
+    assert.deepEqual(took, [{ [item]: 7 }], "one call alone took it, and says what is left");
   });
 
   it("nobody sees a reservation without its outcome", async () => {

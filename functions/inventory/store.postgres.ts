@@ -1,5 +1,5 @@
 import { type Database, type Transaction, transaction } from "@shop/platform/database";
-import { currency, type Line, type Outcome, type RefusalReason, type UnitPrice } from "./contract.ts";
+import { currency, type Line, type Outcome, type RefusalReason, type Stock, type UnitPrice } from "./contract.ts";
 import type { Store } from "./store.ts";
 
 export function createStore(database: Database): Store {
@@ -23,30 +23,34 @@ export function createStore(database: Database): Store {
           "insert into reservations (order_id, lines) values ($1, $2) on conflict (order_id) do nothing",
           [orderId, JSON.stringify(lines)],
         );
-        if (inserted.rowCount === 1) await decide(tx, orderId, lines);
-        return answer(tx, orderId, lines);
+        const left = inserted.rowCount === 1 ? await decide(tx, orderId, lines) : {};
+        return { outcome: await answer(tx, orderId, lines), left };
       }),
   };
 }
 
-async function decide(tx: Transaction, orderId: string, lines: Line[]): Promise<void> {
+async function decide(tx: Transaction, orderId: string, lines: Line[]): Promise<Stock> {
   await tx.query("savepoint stock");
+  const left: Stock = {};
   const prices: UnitPrice[] = [];
   for (const { item, quantity } of lines) {
     const { rows } = await tx.query(
-      "update items set available = available - $2 where item = $1 and available >= $2 returning price",
+      "update items set available = available - $2 where item = $1 and available >= $2 returning price, available",
       [item, quantity],
     );
     if (rows[0] === undefined) {
       await tx.query("rollback to savepoint stock");
-      return refuse(tx, orderId, item);
+      await refuse(tx, orderId, item);
+      return {};
     }
+    left[item] = rows[0].available;
     prices.push({ item, unitPrice: rows[0].price });
   }
   await tx.query("update reservations set outcome = 'granted', prices = $2 where order_id = $1", [
     orderId,
     JSON.stringify(prices),
   ]);
+  return left;
 }
 
 async function refuse(tx: Transaction, orderId: string, item: string): Promise<void> {

@@ -1,18 +1,19 @@
 import { type App, createApp } from "@shop/platform/app";
 import { createDatabase, type Database } from "@shop/platform/database";
-import type { Logger } from "@shop/platform/log";
-import { captureLog, freshDatabase } from "@shop/platform/testing";
+import type { Telemetry } from "@shop/platform/telemetry";
+import { freshDatabase, testTelemetry } from "@shop/platform/testing";
 import { addRoutes } from "./routes.ts";
 import { createService } from "./service.ts";
 import { createStore } from "./store.postgres.ts";
 import type { Store } from "./store.ts";
 
-type AppOptions = { store: Store; log?: Logger; timeoutMs?: number };
+type AppOptions = { store: Store; telemetry?: Telemetry; timeoutMs?: number };
 
 /** Inventory as `main.ts` wires it. */
-export function openApp({ store, log = captureLog().log, timeoutMs = 10_000 }: AppOptions): App {
+export function openApp({ store, telemetry = testTelemetry(), timeoutMs = 10_000 }: AppOptions): App {
   const info = { title: "inventory", description: "The stock." };
-  return addRoutes(createApp({ log, info, timeoutMs }), { service: createService({ store }) });
+  const service = createService({ store, metrics: telemetry.metrics });
+  return addRoutes(createApp({ telemetry, info, timeoutMs }), { service });
 }
 
 type InventoryOptions = { connectionsMax?: number; createStore?: (database: Database) => Store };
@@ -20,17 +21,17 @@ type InventoryOptions = { connectionsMax?: number; createStore?: (database: Data
 /** Inventory on a fresh database. */
 export async function openInventory({ connectionsMax = 5, createStore: create = createStore }: InventoryOptions = {}) {
   const { url, drop } = await freshDatabase("inventory");
-  const { log, lines } = captureLog("inventory");
-  const database = createDatabase({ url, log, connectionsMax });
+  const telemetry = testTelemetry({ service: "inventory" });
+  const database = createDatabase({ url, log: telemetry.log, connectionsMax });
   const store = create(database);
   let items = 0;
   return {
     url,
     database,
     store,
-    app: openApp({ store, log }),
-    /** Every line it has logged. */
-    lines,
+    app: openApp({ store, telemetry }),
+    /** What it has told. */
+    telemetry,
 
     /** A new item; its name. Of two items the earlier one sorts first. */
     async addItem({ price = 100, stock = 10 } = {}): Promise<string> {

@@ -344,7 +344,8 @@ describe("orders' API", () => {
 
     it("without its database every route is unavailable, and asks nothing of inventory", async () => {
       const asked = inventory.asked.length;
-      const on = createService({ store: createStore(unreachableDatabase()), inventory: inventory.peer });
+      const store = createStore(unreachableDatabase());
+      const on = createService({ store, inventory: inventory.peer, metrics: orders.telemetry.metrics });
       const app = orders.openApp({ on });
       for (const [path, init] of requests) {
         const reply = await ask(app, path, init());
@@ -370,8 +371,8 @@ describe("orders' API", () => {
       await place(line, { key });
       await place({ ...line, quantity: 3 }, { key });
       await place({ ...line, quantity: 0 }, { key });
-      assert.match(orders.text(), /order stays pending/);
-      assert.ok(!orders.text().includes(key));
+      assert.match(orders.telemetry.text(), /order stays pending/);
+      assert.ok(!orders.telemetry.text().includes(key));
     });
   });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Call } from "@shop/platform/call";
 import { Problem, type ProblemCode, problemMediaType } from "@shop/platform/problem";
-import { aborted, eventually, testCall } from "@shop/platform/testing";
+import { aborted, eventually, testCall, testTelemetry } from "@shop/platform/testing";
 import { anonymous, createService } from "./service.ts";
 import { failing, fakeInventory, granting, type Orders, openOrders, refusing } from "./testing.ts";
 
@@ -13,10 +13,28 @@ const lines = [line, { item: "item2", quantity: 1 }];
 const hastyMs = 700;
 let orders: Orders;
 
-const place = ({ key = crypto.randomUUID() as string, call = testCall() } = {}) =>
-  orders.service.place({ lines }, key, anonymous, call);
+const place = ({ key = crypto.randomUUID() as string, call = testCall(), by = orders.service } = {}) =>
+  by.place({ lines }, key, anonymous, call);
 
 const run = <T>(work: (call: Call) => Promise<T>) => work(testCall());
+
+const nothing = { CONFIRMED: 0, REJECTED: 0, PENDING: 0, EUR: 0 };
+
+/** A further process of orders on the same database, and what it has counted. */
+function openProcess(store = orders.store) {
+  const { metrics, value } = testTelemetry({ service: "orders" });
+  const service = createService({ store, inventory: inventory.peer, metrics });
+  const ordersOf = async (status: string) => (await value("orders_total", { status })) ?? 0;
+  return {
+    service,
+    counted: async () => ({
+      CONFIRMED: await ordersOf("CONFIRMED"),
+      REJECTED: await ordersOf("REJECTED"),
+      PENDING: await ordersOf("PENDING"),
+      EUR: (await value("orders_value_total", { currency: "EUR" })) ?? 0,
+    }),
+  };
+}
 
 /** Places an order while inventory fails; its id. */
 async function placePending(): Promise<string> {
@@ -129,12 +147,62 @@ describe("the saga of an order", () => {
         throw new Problem("unavailable", "the database is not available");
       },
     };
-    const service = createService({ store, inventory: inventory.peer });
+    const { service } = openProcess(store);
     const key = crypto.randomUUID();
     await assert.rejects(service.place({ lines }, key, anonymous, testCall()), { code: "unavailable" });
     const { order, replayed } = await place({ key });
     assert.equal(replayed, true);
     assert.equal(order.status, "CONFIRMED");
+  });
+
+  describe("counts", () => {
+    it("an order and its value in the process that settles it, once, though two drive it at once", async () => {
+      const [one, other] = [openProcess(), openProcess()];
+      const both = Promise.withResolvers<void>();
+      let asking = 0;
+      inventory.answers(async (asked, request) => {
+        if (++asking === 2) both.resolve();
+        await both.promise;
+        return granting()(asked, request);
+      });
+      const key = crypto.randomUUID();
+      const placed = await Promise.all([one, other].map(({ service }) => place({ key, by: service })));
+      assert.deepEqual(new Set(placed.map(({ order }) => order.status)), new Set(["CONFIRMED"]));
+      const counts = [await one.counted(), await other.counted()].sort((a, b) => b.EUR - a.EUR);
+      assert.deepEqual(counts, [{ ...nothing, CONFIRMED: 1, EUR: 300 }, nothing]);
+    });
+
+    it("a refusal as such, without a value", async () => {
+      inventory.answers(refusing("out_of_stock", "item1"));
+      const { service, counted } = openProcess();
+      await place({ by: service });
+      assert.deepEqual(await counted(), { ...nothing, REJECTED: 1 });
+    });
+
+    it("nothing of an order that stays pending, and nothing of a replay", async () => {
+      const { service, counted } = openProcess();
+      const key = crypto.randomUUID();
+      inventory.answers(failing);
+      await place({ key, by: service });
+      assert.deepEqual(await counted(), nothing);
+      inventory.answers(granting());
+      for (let n = 0; n < 3; n++) await place({ key, by: service });
+      assert.deepEqual(await counted(), { ...nothing, CONFIRMED: 1, EUR: 300 });
+      const restarted = openProcess();
+      await place({ key, by: restarted.service });
+      assert.deepEqual(await restarted.counted(), nothing);
+    });
+
+    it("nothing of an order whose settlement was not written", async () => {
+      const { service, counted } = openProcess({
+        ...orders.store,
+        settle: async () => {
+          throw new Problem("unavailable", "the database is not available");
+        },
+      });
+      await assert.rejects(place({ by: service }), { code: "unavailable" });
+      assert.deepEqual(await counted(), nothing);
+    });
   });
 
   describe("settle", () => {
@@ -143,14 +211,16 @@ describe("the saga of an order", () => {
       await orders.service.settle(run);
     });
 
-    it("settles every pending order, one way or the other", async () => {
+    it("settles every pending order, one way or the other, and counts what it settled", async () => {
       const [granted, refused] = [await placePending(), await placePending()];
       inventory.answers((asked, request) =>
         (asked.path.endsWith(refused) ? refusing("out_of_stock", "item1") : granting())(asked, request),
       );
-      assert.deepEqual(await orders.service.settle(run), { settled: 2, failed: 0 });
+      const { service, counted } = openProcess();
+      assert.deepEqual(await service.settle(run), { settled: 2, failed: 0 });
       assert.equal(await statusOf(granted), "CONFIRMED");
       assert.equal(await statusOf(refused), "REJECTED");
+      assert.deepEqual(await counted(), { ...nothing, CONFIRMED: 1, REJECTED: 1, EUR: 300 });
     });
 
     it("with nothing pending asks nothing of inventory", async () => {
@@ -178,8 +248,9 @@ describe("the saga of an order", () => {
           return orders.store.settle(...args);
         },
       };
-      const service = createService({ store, inventory: inventory.peer });
+      const { service, counted } = openProcess(store);
       assert.deepEqual(await service.settle(run), { settled: 1, failed: 1 });
+      assert.deepEqual(await counted(), { ...nothing, CONFIRMED: 1, EUR: 300 });
       assert.equal(await statusOf(fine), "CONFIRMED");
       assert.deepEqual(await orders.service.settle(run), { settled: 1, failed: 0 });
     });

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Line, Outcome } from "@shop/inventory/contract";
 import type { Call } from "@shop/platform/call";
 import type { Peer } from "@shop/platform/client";
+import type { Metrics } from "@shop/platform/metrics";
 import { Problem } from "@shop/platform/problem";
 import { v7 as uuidv7 } from "uuid";
 import type { PlaceOrder } from "./contract.ts";
@@ -20,7 +21,10 @@ const reserveAttemptsMax = 3;
 const pendingPageMax = 100;
 
 /** The rules of an order: kept first, then reserved, then settled; every step may be repeated, none is ever undone. */
-export function createService({ store, inventory }: { store: Store; inventory: Peer }) {
+export function createService({ store, inventory, metrics }: { store: Store; inventory: Peer; metrics: Metrics }) {
+  const settledOrders = metrics.counter("orders_total");
+  const confirmedValue = metrics.counter("orders_value_total");
+
   return {
     async place(
       request: PlaceOrder,
@@ -82,7 +86,16 @@ export function createService({ store, inventory }: { store: Store; inventory: P
   async function drive(order: OrderRow, call: Call): Promise<OrderRow> {
     if (order.status !== "PENDING") return order;
     const settlement = await reserve(order, call);
-    return settlement ? store.settle(order.id, settlement, call) : ((await store.find(order.id, call)) ?? order);
+    if (!settlement) return (await store.find(order.id, call)) ?? order;
+    const { order: row, settled } = await store.settle(order.id, settlement, call);
+    if (settled) count(row);
+    return row;
+  }
+
+  /** Counted by whoever settled it: several may drive the same order, and one of them settles it. */
+  function count(order: OrderRow): void {
+    settledOrders.inc({ status: order.status });
+    if (order.status === "CONFIRMED") confirmedValue.inc({ currency: order.currency }, order.total);
   }
 
   async function reserve(order: PendingOrder, call: Call): Promise<Settlement | undefined> {

@@ -44,17 +44,28 @@ describe("orders' store", () => {
       const order = newOrder();
       await orders.store.place(order, testCall());
       const settled = await orders.store.settle(order.id, first, testCall());
-      assert.equal(settled.status, status);
-      assert.deepEqual(await orders.store.settle(order.id, second, testCall()), settled);
+      assert.deepEqual([settled.order.status, settled.settled], [status, true]);
+      const again = await orders.store.settle(order.id, second, testCall());
+      assert.deepEqual(again, { order: settled.order, settled: false });
     }
+  });
+
+  it("one order settled many times at once is settled by one of them", async () => {
+    const order = newOrder();
+    await orders.store.place(order, testCall());
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => orders.store.settle(order.id, granted(100), testCall())),
+    );
+    assert.equal(answers.filter(({ settled }) => settled).length, 1);
+    for (const { order } of answers) assert.deepEqual(order, answers[0]?.order);
   });
 
   it("a total beyond 32 bits comes back as it was", async () => {
     const order = newOrder();
     await orders.store.place(order, testCall());
     const total = Number.MAX_SAFE_INTEGER;
-    const settled = await orders.store.settle(order.id, granted(1, total), testCall());
-    assert.equal(settled.status === "CONFIRMED" && settled.total, total);
+    const { order: row } = await orders.store.settle(order.id, granted(1, total), testCall());
+    assert.equal(row.status === "CONFIRMED" && row.total, total);
   });
 
   it("lists what is pending oldest first, and a subject's orders newest first", async () => {

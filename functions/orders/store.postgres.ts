@@ -1,5 +1,5 @@
 import { type Database, openSession, type Transaction, transaction } from "@shop/platform/database";
-import type { OrderRow, PendingOrder, Store } from "./store.ts";
+import type { OrderRow, PendingOrder, Settlement, Store } from "./store.ts";
 
 const columns = `id, subject, body_sha256 as "bodySha256", lines, status, prices, total, currency, reason, created_at as "createdAt"`;
 
@@ -17,21 +17,9 @@ export function createStore(database: Database): Store {
 
     settle: (id, settlement, call) =>
       transaction(database, call, async (tx) => {
-        if (settlement.outcome === "granted") {
-          const { prices, total, currency } = settlement;
-          await tx.query(
-            `update orders set status = 'CONFIRMED', prices = $2, total = $3, currency = $4, settled_at = clock_timestamp()
-             where id = $1 and status = 'PENDING'`,
-            [id, JSON.stringify(prices), total, currency],
-          );
-        } else {
-          await tx.query(
-            `update orders set status = 'REJECTED', reason = $2, settled_at = clock_timestamp()
-             where id = $1 and status = 'PENDING'`,
-            [id, JSON.stringify(settlement.reason)],
-          );
-        }
-        return one(tx, `select ${columns} from orders where id = $1`, id);
+        const { rowCount } = await write(tx, id, settlement);
+        const order = await one(tx, `select ${columns} from orders where id = $1`, id);
+        return { order, settled: rowCount === 1 };
       }),
 
     find: (id, call) =>
@@ -71,6 +59,22 @@ export function createStore(database: Database): Store {
       }
     },
   };
+}
+
+function write(tx: Transaction, id: string, settlement: Settlement) {
+  if (settlement.outcome === "refused") {
+    return tx.query(
+      `update orders set status = 'REJECTED', reason = $2, settled_at = clock_timestamp()
+       where id = $1 and status = 'PENDING'`,
+      [id, JSON.stringify(settlement.reason)],
+    );
+  }
+  const { prices, total, currency } = settlement;
+  return tx.query(
+    `update orders set status = 'CONFIRMED', prices = $2, total = $3, currency = $4, settled_at = clock_timestamp()
+     where id = $1 and status = 'PENDING'`,
+    [id, JSON.stringify(prices), total, currency],
+  );
 }
 
 async function one(tx: Transaction, sql: string, value: string): Promise<OrderRow> {

@@ -17,8 +17,8 @@ export type Settlement =
 export type Store = {
   /** Keeps the order unless its key has one already; either way the order of the key, and whether it is the new one. */
   place(order: NewOrder, call: Call): Promise<{ order: OrderRow; created: boolean }>;
-  /** Settles the order if it is still pending; its row afterwards. */
-  settle(id: string, settlement: Settlement, call: Call): Promise<OrderRow>;
+  /** Settles the order if it is still pending; its row afterwards, and whether it was this call that did. */
+  settle(id: string, settlement: Settlement, call: Call): Promise<{ order: OrderRow; settled: boolean }>;
   find(id: string, call: Call): Promise<OrderRow | undefined>;
   /** Newest first, older than `cursor`. */
   ofSubject(subject: string, limit: number, cursor: string | undefined, call: Call): Promise<OrderRow[]>;

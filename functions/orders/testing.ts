@@ -3,7 +3,7 @@ import { type App, createApp } from "@shop/platform/app";
 import { createPeer, type Peer } from "@shop/platform/client";
 import { createDatabase, type Database } from "@shop/platform/database";
 import { Problem, problemMediaType } from "@shop/platform/problem";
-import { aborted, captureLog, freshDatabase } from "@shop/platform/testing";
+import { aborted, freshDatabase, testTelemetry } from "@shop/platform/testing";
 import { addRoutes } from "./routes.ts";
 import { createService } from "./service.ts";
 import { createStore } from "./store.postgres.ts";
@@ -18,14 +18,15 @@ type OrdersOptions = {
 /** Orders on a fresh database, wired as `main.ts` does it. */
 export async function openOrders({ inventory, connectionsMax = 5, createStore: create = createStore }: OrdersOptions) {
   const { url, drop } = await freshDatabase("orders");
-  const { log, lines, text } = captureLog("orders");
+  const telemetry = testTelemetry({ service: "orders" });
+  const { log, metrics } = telemetry;
   const database = createDatabase({ url, log, connectionsMax });
   const store = create(database);
-  const service = createService({ store, inventory });
+  const service = createService({ store, inventory, metrics });
 
-  const openApp = ({ timeoutMs = 10_000, on = service } = {}): App => {
+  const openApp = ({ timeoutMs = 10_000, on = service, telemetry = testTelemetry() } = {}): App => {
     const info = { title: "orders", description: "Orders." };
-    return addRoutes(createApp({ log, info, timeoutMs }), { service: on });
+    return addRoutes(createApp({ telemetry, info, timeoutMs }), { service: on });
   };
 
   return {
@@ -33,11 +34,10 @@ export async function openOrders({ inventory, connectionsMax = 5, createStore: c
     database,
     store,
     service,
-    app: openApp(),
+    app: openApp({ telemetry }),
     openApp,
-    /** Every line it has logged. */
-    lines,
-    text,
+    /** What it has told. */
+    telemetry,
     async close(): Promise<void> {
       await database.close();
       await drop();
@@ -57,6 +57,7 @@ export function fakeInventory() {
   const peer = createPeer({
     name: "inventory",
     baseUrl: "http://inventory.test",
+    metrics: testTelemetry().metrics,
     async fetch(request) {
       const { method, url } = request;
       const one = { method, path: new URL(url).pathname, body: (await request.clone().json()) as Asked["body"] };

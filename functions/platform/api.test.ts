@@ -3,12 +3,12 @@ import { describe, it } from "node:test";
 import * as v from "valibot";
 import { input, jsonInput, operation } from "./api.ts";
 import { createApp } from "./app.ts";
-import { assertProblem, captureLog } from "./testing.ts";
+import { assertProblem, testTelemetry } from "./testing.ts";
 
 const Thing = v.strictObject({ name: v.string(), count: v.pipe(v.number(), v.integer(), v.minValue(1)) });
 
 function openApp() {
-  const app = createApp({ log: captureLog().log, info: { title: "things", description: "Things." } });
+  const app = createApp({ telemetry: testTelemetry(), info: { title: "things", description: "Things." } });
   app.get(
     "/things/:name",
     operation({ summary: "One thing", answers: { 200: Thing }, problems: ["invalid", "not_found"] }),

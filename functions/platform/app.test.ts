@@ -3,18 +3,19 @@ import { describe, it } from "node:test";
 import * as v from "valibot";
 import { jsonInput } from "./api.ts";
 import { type App, createApp } from "./app.ts";
-import { type Call, DeadlineExceeded, readTrace } from "./call.ts";
+import { type Call, DeadlineExceeded } from "./call.ts";
 import { PeerProblem, Problem } from "./problem.ts";
-import { aborted, assertProblem, captureLog, fakeClock } from "./testing.ts";
+import { aborted, assertProblem, fakeClock, testTelemetry, warm } from "./testing.ts";
 
 const nowMs = 1_700_000_000_000;
 const traceId = "0af7651916cd43dd8448eb211c80319c";
-const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
+const callerSpanId = "b7ad6b7169203331";
+const traceparent = `00-${traceId}-${callerSpanId}-01`;
 const json = { "Content-Type": "application/json" };
 
 function openApp(options: Partial<Parameters<typeof createApp>[0]> = {}) {
-  const captured = captureLog("things");
-  const app = createApp({ log: captured.log, ...options });
+  const telemetry = warm(testTelemetry({ service: "things" }));
+  const app = createApp({ telemetry, ...options });
   app.get("/call", ({ json, var: { call } }) => json({ ...call, log: undefined, signal: undefined }));
   app.get("/things/:id", (c) => c.json({ id: c.req.param("id") }));
   app.delete("/things/:id", (c) => c.body(null, 204));
@@ -23,7 +24,7 @@ function openApp(options: Partial<Parameters<typeof createApp>[0]> = {}) {
   app.get("/broken", () => {
     throw new TypeError("cannot read stock", { cause: new Error("connection lost") });
   });
-  return { app, ...captured };
+  return { app, ...telemetry };
 }
 
 async function callOf(app: App, headers: Record<string, string> = {}): Promise<Call> {
@@ -62,6 +63,61 @@ describe("health routes", () => {
   });
 });
 
+describe("/metrics", () => {
+  // What Prometheus 3 sends.
+  const prometheus =
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.7,application/openmetrics-text;version=0.0.1;q=0.6," +
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.3";
+  const openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  const plain = "text/plain; version=0.0.4; charset=utf-8";
+  const wishes: [accept: string | undefined, type: string][] = [
+    [prometheus, openMetrics],
+    ["application/openmetrics-text", openMetrics],
+    ["APPLICATION/OPENMETRICS-TEXT; version=1.0.0", openMetrics],
+    ["text/plain;q=0.5, application/openmetrics-text;q=0.6", openMetrics],
+    ["application/openmetrics-text;q=0.5, text/plain;q=0.6", plain],
+    ["application/openmetrics-text;q=0, */*", plain],
+    ["text/plain", plain],
+    ["text/plain; version=0.0.4", plain],
+    ["*/*", plain],
+    ["text/html", plain],
+    ["application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", plain],
+    [";;q=,", plain],
+    ["", plain],
+    [undefined, plain],
+  ];
+  for (const [accept, type] of wishes) {
+    it(`is ${type.split(";")[0]} for ${accept === undefined ? "no Accept" : `"${accept}"`}`, async () => {
+      const { app } = openApp();
+      await app.request("/things/cup");
+      const reply = await app.request("/metrics", { headers: accept === undefined ? {} : { Accept: accept } });
+      assert.equal(reply.status, 200);
+      assert.equal(reply.headers.get("Content-Type"), type);
+      const text = await reply.text();
+      assert.match(text, /^http_requests_total\{.*\} 1$/m);
+      assert.equal(text.endsWith("\n# EOF\n"), type === openMetrics);
+    });
+  }
+
+  it("is nothing through a proxy, which is counted as any path that is not there", async () => {
+    const proxied = [{ "X-Forwarded-For": "203.0.113.9" }, { Forwarded: "for=203.0.113.9" }, { "X-Forwarded-For": "" }];
+    for (const headers of proxied) {
+      const { app, lines, value } = openApp();
+      const reply = await app.request("/metrics", { headers });
+      assert.doesNotMatch(await reply.clone().text(), /http_requests_total/);
+      await assertProblem(reply, "not_found");
+      assert.equal(await value("http_requests_total"), 1);
+      assert.equal(await value("http_requests_total", { route: "unmatched", status_code: "404" }), 1);
+      assert.deepEqual([lines.length, lines[0]?.route, lines[0]?.status_code], [1, "unmatched", 404]);
+    }
+  });
+
+  it("is not in the function's description", async () => {
+    const { app } = openApp({ info: { title: "things", description: "" } });
+    assert.doesNotMatch(await (await app.request("/openapi.json")).text(), /metrics/);
+  });
+});
+
 describe("a call", () => {
   it("keeps the request id it came with, and returns it", async () => {
     const reply = await openApp().app.request("/call", { headers: { "X-Request-Id": "abc-123_=" } });
@@ -78,13 +134,18 @@ describe("a call", () => {
     }
   });
 
-  it("keeps its caller's trace, and gets one in place of a malformed one", async () => {
+  it("keeps its caller's trace, with a span of its own, and gets a trace in place of a malformed one", async () => {
     const { app } = openApp();
-    const kept = await callOf(app, { traceparent });
-    assert.equal(kept.traceparent, traceparent);
+    const kept = (await callOf(app, { traceparent })).trace;
     assert.equal(kept.traceId, traceId);
-    const minted = await callOf(app, { traceparent: "00-abc-def-01" });
-    assert.deepEqual(readTrace(minted.traceparent), { traceId: minted.traceId, traceparent: minted.traceparent });
+    assert.notEqual(kept.spanId, callerSpanId);
+    assert.deepEqual(kept.headers, { traceparent: `00-${traceId}-${kept.spanId}-01` });
+    for (const malformed of ["", traceId, "00-abc-def-01", traceparent.toUpperCase(), `${traceparent}-more`]) {
+      const minted = (await callOf(app, { traceparent: malformed })).trace;
+      assert.match(minted.traceId, /^(?!0{32})[0-9a-f]{32}$/);
+      assert.notEqual(minted.traceId, traceId, malformed);
+      assert.deepEqual(minted.headers, { traceparent: `00-${minted.traceId}-${minted.spanId}-01` });
+    }
   });
 
   const deadlineOf = async (header?: string | number, options = {}): Promise<number> => {
@@ -160,8 +221,9 @@ describe("the access log", () => {
     const { app, lines } = openApp();
     await app.request("/things/cup?size=9", { headers: { traceparent, "X-Request-Id": "abc" } });
     assert.equal(lines.length, 1);
-    const { time, duration_ms, ...rest } = lines[0] ?? {};
+    const { time, duration_ms, span_id, ...rest } = lines[0] ?? {};
     assert.ok(Date.parse(String(time)) > 0);
+    assert.match(String(span_id), /^[0-9a-f]{16}$/);
     assert.ok(typeof duration_ms === "number" && duration_ms >= 0 && duration_ms < 10_000);
     assert.deepEqual(rest, {
       level: "info",
@@ -231,6 +293,7 @@ describe("the access log", () => {
       service: "things",
       request_id: "abc",
       trace_id: traceId,
+      span_id: lines[1]?.span_id,
       msg: "order stays pending",
     });
   });
@@ -395,8 +458,8 @@ describe("secrets", () => {
     });
   }
 
-  it("of a request never reach a reply that does not ask for them, nor the log", async () => {
-    const { app, text } = openApp();
+  it("of a request never reach a reply that does not ask for them, nor log, span or metric", async () => {
+    const { app, text, metrics, close, spans } = openApp();
     const headers = {
       ...json,
       Authorization: "Bearer planted-token",
@@ -405,6 +468,8 @@ describe("secrets", () => {
       "X-Request-Id": "planted request id",
       "User-Agent": "planted-agent",
       traceparent: "planted-trace",
+      tracestate: "planted=1",
+      baggage: "planted=1",
     };
     const replies = [
       await app.request("/things?key=planted-query", { method: "POST", headers, body: '{"a":"planted-body"}' }),
@@ -416,6 +481,11 @@ describe("secrets", () => {
     for (const reply of replies) {
       assert.doesNotMatch(JSON.stringify([...reply.headers]) + (await reply.text()), /planted/);
     }
-    assert.doesNotMatch(text(), /planted/);
+    await close();
+    const traced = JSON.stringify(
+      spans.map(({ name, attributes, events, status }) => [name, attributes, events, status]),
+    );
+    assert.equal(spans.length, replies.length);
+    assert.doesNotMatch(text() + traced + (await metrics.expose("application/openmetrics-text")), /planted/);
   });
 });

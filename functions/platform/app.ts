@@ -1,36 +1,34 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { accepts } from "hono/accepts";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { matchedRoutes } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { openAPIRouteHandler } from "hono-openapi";
-import {
-  type Call,
-  type Clock,
-  DeadlineExceeded,
-  deadlineDefaultMs,
-  deadlineHeader,
-  deadlineSignal,
-  orAborted,
-  readTrace,
-} from "./call.ts";
-import type { Logger } from "./log.ts";
+import { type Clock, DeadlineExceeded, deadlineDefaultMs, orAborted } from "./call.ts";
+import { serverTimingHeader } from "./cold.ts";
+import { contentTypes, type MediaType, mediaTypes } from "./exposition.ts";
+import type { Metrics } from "./metrics.ts";
+import { observe } from "./observe.ts";
 import { PeerProblem, Problem, problemMediaType } from "./problem.ts";
-
-type Env = { Variables: { call: Call; requestId: string } };
+import { type CallEnv, receive } from "./receive.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** A Hono application whose handlers find their {@link Call} in `c.var.call`. */
-export type App = Hono<Env>;
+export type App = Hono<CallEnv>;
 
 type AppOptions = {
-  log: Logger;
+  telemetry: Telemetry;
   /** What `/openapi.json` says of the function; without it there is none. */
   info?: { title: string; description: string };
-  /** At the public edge foreign deadlines are ignored. */
+  /** At the public edge foreign deadlines are ignored, and of a foreign trace all but its id. */
   edge?: boolean;
+  /** Whether no function of ours calls this one, so that its spans are the roots of their traces. */
+  outermost?: boolean;
+  /** Whether `http_request_summary_seconds` is kept. */
+  summary?: boolean;
   /** How long a request without a deadline may take, in milliseconds. */
   timeoutMs?: number;
   clock?: Clock;
@@ -39,22 +37,27 @@ type AppOptions = {
 const bodyMaxBytes = 64 * 1024;
 const apiPolicy = "default-src 'none'; frame-ancestors 'none'";
 
-/** The chain every function shares: health routes, call context, access log, headers, limits, problem+json (RFC 9457). */
+/** The chain every function shares: health routes, metrics, call context, telemetry, headers, limits, problem+json (RFC 9457). */
 export function createApp({
-  log,
+  telemetry,
   info,
   edge = false,
+  outermost = false,
+  summary = false,
   timeoutMs = deadlineDefaultMs,
   clock = Date.now,
 }: AppOptions): App {
   const app: App = new Hono();
   for (const path of ["/healthz", "/readyz", "/livez"]) app.get(path, (c) => c.text("OK"));
 
+  app.get("/metrics", exposeMetrics(telemetry.metrics));
+
   app.use(requestId({ limitLength: 64 }));
-  app.use(withCall({ log, edge, timeoutMs, clock }));
-  app.use(accessLog);
+  app.use(receive({ telemetry, edge, outermost, timeoutMs, clock }));
+  app.use(...observe({ telemetry, summary }));
   app.use(secureHeaders());
   app.use(defaultHeaders);
+  app.use(onlyErrors);
   app.use(
     methodNotAllowed({
       app,
@@ -65,6 +68,7 @@ export function createApp({
         ),
     }),
   );
+  app.use(validHost);
   app.use(wholeBody);
   if (info) app.get("/openapi.json", describe(app, info));
   app.notFound((c) => reply(c, new Problem("not_found", "there is nothing at this path")));
@@ -75,63 +79,42 @@ export function createApp({
 const describe = (app: App, info: { title: string; description: string }) =>
   openAPIRouteHandler(app, {
     documentation: { info: { ...info, version: "1.0.0" } },
-    exclude: ["/openapi.json", "/healthz", "/readyz", "/livez"],
+    exclude: ["/openapi.json", "/healthz", "/readyz", "/livez", "/metrics"],
     defaultValidationErrorResponse: false,
   });
 
-type CallOptions = Required<Pick<AppOptions, "log" | "edge" | "timeoutMs" | "clock">>;
-
-function withCall({ log, edge, timeoutMs, clock }: CallOptions): MiddlewareHandler<Env> {
-  return async (c, next) => {
-    const trace = readTrace(c.req.header("traceparent"));
-    const latestMs = clock() + timeoutMs;
-    const deadlineMs = Math.min(latestMs, (!edge && readDeadline(c.req.header(deadlineHeader))) || latestMs);
-    const { signal, clear } = deadlineSignal(deadlineMs, c.req.raw.signal, clock);
-    const requestId = c.get("requestId");
-    c.set("call", {
-      log: log.child({ request_id: requestId, trace_id: trace.traceId }),
-      requestId,
-      ...trace,
-      deadlineMs,
-      signal,
-    });
-    await next();
-    clear();
+/** Pulled straight from the process; through a proxy there is nothing at this path. */
+const exposeMetrics =
+  (metrics: Metrics): MiddlewareHandler =>
+  async (c, next) => {
+    if (c.req.header("X-Forwarded-For") !== undefined || c.req.header("Forwarded") !== undefined) return next();
+    const type = accepts(c, { header: "Accept", supports: [...mediaTypes], default: "text/plain" }) as MediaType;
+    return c.body(await metrics.expose(type), 200, { "Content-Type": contentTypes[type] });
   };
-}
-
-function readDeadline(header: string | undefined): number | undefined {
-  return header !== undefined && /^\d{13}$/.test(header) ? Number(header) : undefined;
-}
-
-const accessLog: MiddlewareHandler<Env> = async (c, next) => {
-  const startMs = performance.now();
-  await next();
-  const fields = {
-    method: knownMethods.has(c.req.method) ? c.req.method : "_OTHER",
-    route: routeOf(c),
-    status_code: c.res.status,
-    duration_ms: Math.round((performance.now() - startMs) * 100) / 100,
-  };
-  if (c.res.status >= 500) c.var.call.log.error({ ...fields, err: c.error }, "request");
-  else c.var.call.log.info(fields, "request");
-};
-
-const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]);
-
-/** The route's template, `unmatched` when no handler was registered for the path. */
-function routeOf(c: Context): string {
-  const route = matchedRoutes(c).at(-1);
-  return !route || (route.method === "ALL" && route.path === "/*") ? "unmatched" : route.path;
-}
 
 /** On every reply, a forwarded one too: what `c.header` sets before a handler is lost when that returns a response of its own. */
-const defaultHeaders: MiddlewareHandler<Env> = async (c, next) => {
+const defaultHeaders: MiddlewareHandler<CallEnv> = async (c, next) => {
   await next();
   const { headers } = c.res;
   headers.set("X-Request-Id", c.get("requestId"));
+  for (const entry of c.var.call.cold) headers.append(serverTimingHeader, entry);
   if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", apiPolicy);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
+};
+
+/** Hono hands an `Error` to `onError`; anything else that is thrown would leave neither a reply nor a line. */
+const onlyErrors: MiddlewareHandler<CallEnv> = async (_, next) => {
+  try {
+    await next();
+  } catch (cause) {
+    throw cause instanceof Error ? cause : new Error("what was thrown is no error", { cause });
+  }
+};
+
+/** With a malformed `Host` the request has no URL (RFC 9112 §3.2). */
+const validHost: MiddlewareHandler<CallEnv> = async (c, next) => {
+  if (!URL.canParse(c.req.url)) throw new Problem("invalid", "Host should be the name of a host");
+  await next();
 };
 
 const limitBody = bodyLimit({
@@ -142,7 +125,7 @@ const limitBody = bodyLimit({
 });
 
 /** Reads a body before anything is done with it: one that breaks off or never ends is the caller's doing, not ours nor a peer's. */
-const wholeBody: MiddlewareHandler<Env> = async (c, next) => {
+const wholeBody: MiddlewareHandler<CallEnv> = async (c, next) => {
   const read = limitBody(c, async () => {
     if (c.req.raw.body) c.req.raw = new Request(c.req.raw, { body: await c.req.raw.arrayBuffer() });
   });
@@ -163,8 +146,8 @@ function toProblem(error: unknown, caller: AbortSignal): Problem | PeerProblem {
   return new Problem("internal", "something went wrong here", { cause: error });
 }
 
-function reply(c: Context<Env>, problem: Problem | PeerProblem): Response {
-  return c.body(JSON.stringify(problem.body(c.var.call.traceId)), problem.status as ContentfulStatusCode, {
+function reply(c: Context<CallEnv>, problem: Problem | PeerProblem): Response {
+  return c.body(JSON.stringify(problem.body(c.var.call.trace.traceId)), problem.status as ContentfulStatusCode, {
     ...problem.headers,
     "Content-Type": problemMediaType,
   });

@@ -1,46 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { backgroundCall, DeadlineExceeded, deadlineSignal, mintTrace, readTrace } from "./call.ts";
-import { aborted, captureLog, fakeClock } from "./testing.ts";
-
-const traceId = "0af7651916cd43dd8448eb211c80319c";
-const spanId = "b7ad6b7169203331";
-
-describe("readTrace", () => {
-  it("keeps a valid traceparent", () => {
-    const traceparent = `00-${traceId}-${spanId}-01`;
-    assert.deepEqual(readTrace(traceparent), { traceId, traceparent });
-  });
-
-  it("mints a trace in place of an absent or malformed one", () => {
-    const malformed = [
-      undefined,
-      "",
-      traceId,
-      `00-${traceId}-${spanId}`,
-      `01-${traceId}-${spanId}-01`,
-      `00-${traceId.toUpperCase()}-${spanId}-01`,
-      `00-${"0".repeat(32)}-${spanId}-01`,
-      `00-${traceId}-${"0".repeat(16)}-01`,
-      `00-${traceId}-${spanId}-01-more`,
-      `00-${traceId}-${spanId}-01\n`,
-    ];
-    for (const traceparent of malformed) {
-      const trace = readTrace(traceparent);
-      assert.notEqual(trace.traceId, traceId, `${traceparent}`);
-      assert.notEqual(trace.traceparent, traceparent);
-      assert.match(trace.traceparent, new RegExp(`^00-${trace.traceId}-[0-9a-f]{16}-01$`));
-    }
-  });
-});
-
-describe("mintTrace", () => {
-  it("gives a valid trace, another each time", () => {
-    const traces = Array.from({ length: 100 }, mintTrace);
-    for (const trace of traces) assert.deepEqual(readTrace(trace.traceparent), trace);
-    assert.equal(new Set(traces.map((trace) => trace.traceId)).size, 100);
-  });
-});
+import { SpanStatusCode } from "@opentelemetry/api";
+import { backgroundCall, DeadlineExceeded, deadlineSignal } from "./call.ts";
+import { aborted, fakeClock, testTelemetry } from "./testing.ts";
 
 describe("deadlineSignal", () => {
   it("aborts at the deadline, by the clock it was given", async () => {
@@ -77,24 +39,45 @@ describe("deadlineSignal", () => {
 
 describe("backgroundCall", () => {
   it("gives the work a trace, a deadline and a log of its own", async () => {
-    const { log, lines } = captureLog();
+    const telemetry = testTelemetry();
     const startMs = Date.now();
-    const call = await backgroundCall({ log, timeoutMs: 60_000 }, async (call) => {
-      call.log.info("working");
-      return call;
-    });
-    assert.equal(readTrace(call.traceparent).traceId, call.traceId);
+    const run = () =>
+      backgroundCall({ telemetry, name: "settle", timeoutMs: 60_000 }, async (call) => {
+        call.log.info("working");
+        return call;
+      });
+    const [call, other] = [await run(), await run()];
+    assert.equal(call.trace.headers.traceparent, `00-${call.trace.traceId}-${call.trace.spanId}-01`);
+    assert.notEqual(call.trace.traceId, other.trace.traceId);
     assert.ok(call.deadlineMs >= startMs + 60_000 && call.deadlineMs <= Date.now() + 60_000);
-    assert.equal(lines[0]?.trace_id, call.traceId);
-    assert.equal(lines[0]?.request_id, call.requestId);
+    const [line] = telemetry.lines;
+    assert.equal(line?.trace_id, call.trace.traceId);
+    assert.equal(line?.span_id, call.trace.spanId);
+    assert.equal(line?.request_id, call.requestId);
   });
 
-  it("aborts work that outlives its time", async () => {
-    const { log } = captureLog();
-    const work = backgroundCall({ log, timeoutMs: 5 }, async ({ signal }) => {
+  it("is the root of its trace, under the name it was given", async () => {
+    const telemetry = testTelemetry();
+    const { trace } = await backgroundCall({ telemetry, name: "settle", timeoutMs: 60_000 }, async (call) => call);
+    await telemetry.close();
+    const [span] = telemetry.spans;
+    assert.equal(telemetry.spans.length, 1);
+    assert.equal(span?.name, "settle");
+    assert.equal(span.parentSpanContext, undefined);
+    assert.equal(span.spanContext().traceId, trace.traceId);
+    assert.equal(span.status.code, SpanStatusCode.UNSET);
+  });
+
+  it("aborts work that outlives its time, and its span says so", async () => {
+    const telemetry = testTelemetry();
+    const work = backgroundCall({ telemetry, name: "settle", timeoutMs: 5 }, async ({ signal }) => {
       await aborted(signal);
       signal.throwIfAborted();
     });
     await assert.rejects(work, DeadlineExceeded);
+    await telemetry.close();
+    const [span] = telemetry.spans;
+    assert.equal(span?.status.code, SpanStatusCode.ERROR);
+    assert.equal(span.attributes["error.type"], "DeadlineExceeded");
   });
 });

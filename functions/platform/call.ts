@@ -1,11 +1,15 @@
 import type { Logger } from "./log.ts";
+import type { Telemetry } from "./telemetry.ts";
+import { errorTypeOf, type Trace } from "./trace.ts";
 
 /** What travels with one request through service, store and peers: who asks, until when, and in which trace. */
 export type Call = {
   readonly log: Logger;
   readonly requestId: string;
-  readonly traceId: string;
-  readonly traceparent: string;
+  /** The span of this call; what is asked of peers and databases is recorded below it. */
+  readonly trace: Trace;
+  /** An entry of `Server-Timing` for each function that had to wake up for this call, this one first. */
+  readonly cold: string[];
   /** Absolute time in Unix milliseconds by which the reply must be sent. */
   readonly deadlineMs: number;
   /** Aborts at the deadline, and when the caller has gone away. */
@@ -51,43 +55,36 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-const traceparentPattern = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+type Background = { telemetry: Telemetry; name: string; timeoutMs: number };
 
-/** The caller's trace, or a new one when its header is absent or malformed (W3C Trace Context §3.2). */
-export function readTrace(traceparent: string | undefined): { traceId: string; traceparent: string } {
-  const traceId = traceparent && traceparentPattern.exec(traceparent)?.[1];
-  return traceId ? { traceId, traceparent } : mintTrace();
-}
-
-/** A new sampled trace with random ids. */
-export function mintTrace(): { traceId: string; traceparent: string } {
-  const traceId = randomHex(16);
-  return { traceId, traceparent: `00-${traceId}-${randomHex(8)}-01` };
-}
-
-function randomHex(bytes: number): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
-}
-
-type Background = { log: Logger; timeoutMs: number };
-
-/** Runs `work` as a call of our own, outside any request, in a new trace. */
-export async function backgroundCall<T>({ log, timeoutMs }: Background, work: (call: Call) => Promise<T>): Promise<T> {
-  const trace = mintTrace();
+/** Runs `work` as a call of our own, outside any request, in a new trace whose root is called `name`. */
+export async function backgroundCall<T>(
+  { telemetry, name, timeoutMs }: Background,
+  work: (call: Call) => Promise<T>,
+): Promise<T> {
+  const trace = telemetry.tracing.begin(name);
   const requestId = crypto.randomUUID();
   const deadlineMs = Date.now() + timeoutMs;
   const { signal, clear } = deadlineSignal(deadlineMs);
   try {
     return await work({
-      log: log.child({ request_id: requestId, trace_id: trace.traceId }),
+      log: callLog(telemetry.log, requestId, trace),
       requestId,
-      ...trace,
+      trace,
+      cold: [],
       deadlineMs,
       signal,
     });
+  } catch (error) {
+    trace.fail(errorTypeOf(error));
+    throw error;
   } finally {
     clear();
+    trace.end();
   }
+}
+
+/** A logger whose every line says to which request it belongs. */
+export function callLog(log: Logger, requestId: string, { traceId, spanId }: Trace): Logger {
+  return log.child({ request_id: requestId, trace_id: traceId, span_id: spanId });
 }

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import * as v from "valibot";
 import { createPeer } from "./client.ts";
 import { PeerProblem, Problem } from "./problem.ts";
-import { aborted, freePort, listen, testCall } from "./testing.ts";
+import { aborted, freePort, listen, testCall, testTelemetry } from "./testing.ts";
 
 type Fetch = (request: Request) => Promise<Response>;
 
@@ -13,14 +13,16 @@ const answers = { 200: Stock, 202: Accepted };
 const baseUrl = "http://inventory";
 const busy = { type: "/t", title: "T", status: 503, detail: "away", code: "unavailable", traceId: "theirs", more: 1 };
 
+/** The peer, at a URL or behind a `fetch` of our own. */
+const open = (at: string | Fetch, { metrics } = testTelemetry()) =>
+  createPeer({ name: "inventory", metrics, ...(typeof at === "string" ? { baseUrl: at } : { baseUrl, fetch: at }) });
+
+const get = { method: "GET", path: "/inventory", answers } as const;
+
 const ask = (
   fetch: Fetch,
   { call = testCall(), ...request }: { call?: ReturnType<typeof testCall>; attemptsMax?: number } = {},
-) =>
-  createPeer({ name: "inventory", baseUrl, fetch }).request(
-    { method: "GET", path: "/inventory", answers, ...request },
-    call,
-  );
+) => open(fetch).request({ ...get, ...request }, call);
 
 /** A peer that gives these answers one after the other, the last one for ever, and counts. */
 function peerOf(...replies: (() => Response | Promise<Response>)[]) {
@@ -67,9 +69,10 @@ const codeOf = async (work: Promise<unknown>) => {
 
 describe("a request to a peer", () => {
   it("carries trace, request id, what it was given, and the deadline less what the caller keeps for its own answer", async () => {
-    const call = testCall();
+    const telemetry = testTelemetry();
+    const call = testCall({ telemetry });
     const { fetch, asked } = peerOf(stock);
-    await createPeer({ name: "inventory", baseUrl, fetch }).request(
+    await open(fetch).request(
       {
         method: "PUT",
         path: "/reservations/ORDER-1?a=b",
@@ -82,7 +85,11 @@ describe("a request to a peer", () => {
     const [request] = asked;
     assert.equal(request?.method, "PUT");
     assert.equal(request.url, "http://inventory/reservations/ORDER-1?a=b");
-    assert.equal(request.headers.get("traceparent"), call.traceparent);
+    await telemetry.close();
+    const { traceId, spanId } = telemetry.spans[0]?.spanContext() ?? {};
+    assert.equal(traceId, call.trace.traceId);
+    assert.equal(telemetry.spans[0]?.parentSpanContext?.spanId, call.trace.spanId);
+    assert.equal(request.headers.get("traceparent"), `00-${traceId}-${spanId}-01`);
     assert.equal(request.headers.get("X-Request-Id"), call.requestId);
     assert.equal(request.headers.get("Request-Deadline"), String(call.deadlineMs - 500));
     assert.equal(request.headers.get("Visitor-Subject"), "abc");
@@ -149,7 +156,7 @@ describe("an answer of a peer", () => {
   it("that is a problem carries the headers that its caller wants, and no others", async () => {
     const { fetch } = peerOf(problem(busy, 503, { "Idempotent-Replayed": "true", Server: "x" }));
     const request = { method: "GET", path: "/", answers, problemHeaders: ["Idempotent-Replayed", "Location"] } as const;
-    const error = await rejection(createPeer({ name: "inventory", baseUrl, fetch }).request(request, testCall()));
+    const error = await rejection(open(fetch).request(request, testCall()));
     assert.deepEqual(error.headers, { "Idempotent-Replayed": "true" });
   });
 
@@ -192,16 +199,16 @@ describe("an answer of a peer", () => {
       paths.push(url);
       reply.writeHead(302, { Location: "/elsewhere" }).end();
     });
-    const peer = createPeer({ name: "inventory", baseUrl: server.url });
-    assert.equal(await codeOf(peer.request({ method: "GET", path: "/inventory", answers }, testCall())), "bad_gateway");
+    const peer = open(server.url);
+    assert.equal(await codeOf(peer.request(get, testCall())), "bad_gateway");
     assert.deepEqual(paths, ["/inventory"]);
   });
 });
 
 describe("silence of a peer", () => {
   it("that cannot be reached is bad_gateway, and its cause is kept for the log", async () => {
-    const peer = createPeer({ name: "inventory", baseUrl: `http://127.0.0.1:${await freePort()}` });
-    const error = await rejection(peer.request({ method: "GET", path: "/inventory", answers }, testCall()));
+    const peer = open(`http://127.0.0.1:${await freePort()}`);
+    const error = await rejection(peer.request(get, testCall()));
     assert.ok(error instanceof Problem);
     assert.equal(error.code, "bad_gateway");
     assert.equal(error.message, "inventory cannot be reached");
@@ -213,25 +220,25 @@ describe("silence of a peer", () => {
       reply.writeHead(200, { "Content-Length": "100" });
       reply.write("{", () => reply.destroy());
     });
-    const peer = createPeer({ name: "inventory", baseUrl: server.url });
-    assert.equal(await codeOf(peer.request({ method: "GET", path: "/inventory", answers }, testCall())), "bad_gateway");
+    const peer = open(server.url);
+    assert.equal(await codeOf(peer.request(get, testCall())), "bad_gateway");
   });
 
   it("at the deadline is deadline_exceeded, half a second before it, and the peer sees the request end", async () => {
     const ended = Promise.withResolvers<void>();
     await using server = await listen((_, reply) => void reply.on("close", ended.resolve));
-    const peer = createPeer({ name: "inventory", baseUrl: server.url });
+    const peer = open(server.url);
     const call = testCall({ timeoutMs: 700 });
-    assert.equal(await codeOf(peer.request({ method: "GET", path: "/inventory", answers }, call)), "deadline_exceeded");
+    assert.equal(await codeOf(peer.request(get, call)), "deadline_exceeded");
     assert.ok(Date.now() >= call.deadlineMs - 510 && Date.now() < call.deadlineMs);
     await ended.promise;
   });
 
   it("in the middle of an answer, too", async () => {
     await using server = await listen((_, reply) => void reply.write("{"));
-    const peer = createPeer({ name: "inventory", baseUrl: server.url });
+    const peer = open(server.url);
     const call = testCall({ timeoutMs: 700 });
-    assert.equal(await codeOf(peer.request({ method: "GET", path: "/inventory", answers }, call)), "deadline_exceeded");
+    assert.equal(await codeOf(peer.request(get, call)), "deadline_exceeded");
     assert.ok(Date.now() < call.deadlineMs);
   });
 
@@ -239,7 +246,7 @@ describe("silence of a peer", () => {
     const caller = new AbortController();
     const work = ask(silent, { call: { ...testCall(), signal: caller.signal }, attemptsMax: 3 });
     caller.abort();
-    assert.equal(await codeOf(work), "bad_gateway");
+    assert.equal(await codeOf(work), "client_closed");
   });
 
   it("ends at once when there is no time left", async () => {

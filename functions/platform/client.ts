@@ -1,6 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import * as v from "valibot";
 import { type Call, DeadlineExceeded, deadlineHeader, deadlineSignal, hopReserveMs } from "./call.ts";
+import { exchange, exchangeDurations } from "./exchange.ts";
+import type { Metrics } from "./metrics.ts";
 import { PeerProblem, Problem, ProblemBody, problemMediaType } from "./problem.ts";
 
 type Answers = Record<number, v.GenericSchema>;
@@ -26,7 +28,12 @@ type PeerRequest<A extends Answers> = {
 /** Another function, reached by its URL. */
 export type Peer = { request<A extends Answers>(request: PeerRequest<A>, call: Call): Promise<Answer<A>> };
 
-type PeerOptions = { name: string; baseUrl: string; fetch?: (request: Request) => Promise<Response> };
+type PeerOptions = {
+  name: string;
+  baseUrl: string;
+  metrics: Metrics;
+  fetch?: (request: Request) => Promise<Response>;
+};
 
 const answerMaxBytes = 1024 * 1024;
 const backoffBaseMs = 50;
@@ -37,7 +44,8 @@ const retryAfterDefaultS = 1;
  * own answer, and takes only answers that fit the contract. Throws {@link PeerProblem} for the peer's own problems, and
  * {@link Problem} `bad_gateway`, `unavailable`, `too_many_requests` or `deadline_exceeded` otherwise.
  */
-export function createPeer({ name, baseUrl, fetch = globalThis.fetch }: PeerOptions): Peer {
+export function createPeer({ name, baseUrl, metrics, fetch = globalThis.fetch }: PeerOptions): Peer {
+  const durations = exchangeDurations(metrics);
   return {
     async request(request, call) {
       const { attemptsMax = 1 } = request;
@@ -45,7 +53,13 @@ export function createPeer({ name, baseUrl, fetch = globalThis.fetch }: PeerOpti
       try {
         for (let attempt = 1; ; attempt++) {
           try {
-            return await once(request, call, signal);
+            const url = new URL(`${baseUrl}${request.path}`);
+            return await exchange(
+              { durations, peer: name, method: request.method, url, resend: attempt - 1 },
+              call,
+              ({ headers, answered }) =>
+                once(request, { headers: { ...headers, ...passedOn(call) }, signal, answered }),
+            );
           } catch (error) {
             const retryMs = attempt < attemptsMax ? retryDelayMs(error, attempt) : undefined;
             if (retryMs === undefined || call.deadlineMs - hopReserveMs - Date.now() <= retryMs) throw error;
@@ -60,7 +74,10 @@ export function createPeer({ name, baseUrl, fetch = globalThis.fetch }: PeerOpti
     },
   };
 
-  async function once<A extends Answers>(request: PeerRequest<A>, call: Call, signal: AbortSignal): Promise<Answer<A>> {
+  async function once<A extends Answers>(
+    request: PeerRequest<A>,
+    { headers: own, signal, answered }: Sending,
+  ): Promise<Answer<A>> {
     const { method, path, headers, body } = request;
     try {
       const response = await fetch(
@@ -70,15 +87,14 @@ export function createPeer({ name, baseUrl, fetch = globalThis.fetch }: PeerOpti
             Accept: "application/json",
             ...(body === undefined ? {} : { "Content-Type": "application/json" }),
             ...headers,
-            traceparent: call.traceparent,
-            "X-Request-Id": call.requestId,
-            [deadlineHeader]: String(call.deadlineMs - hopReserveMs),
+            ...own,
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           redirect: "manual",
           signal,
         }),
       );
+      answered(response);
       return readAnswer(name, request, response, await readText(response));
     } catch (error) {
       if (error instanceof Problem || error instanceof PeerProblem) throw error;
@@ -86,6 +102,14 @@ export function createPeer({ name, baseUrl, fetch = globalThis.fetch }: PeerOpti
     }
   }
 }
+
+type Sending = { headers: Record<string, string>; signal: AbortSignal; answered: (response: Response) => void };
+
+/** What every request to a peer says of the call it is part of, besides its trace. */
+export const passedOn = (call: Call): Record<string, string> => ({
+  "X-Request-Id": call.requestId,
+  [deadlineHeader]: String(call.deadlineMs - hopReserveMs),
+});
 
 /** Reads at most `answerMaxBytes`: a peer gone wrong must not fill our memory. */
 async function readText(response: Response): Promise<string> {
@@ -134,11 +158,12 @@ export function proxyProblem(peer: string, status: number, headers: Headers): Pr
   return new Problem("bad_gateway", `${peer} answered ${status} outside its contract`);
 }
 
-/** What it means that no answer came: the deadline did, or the peer cannot be reached. */
+/** What it means that no answer came: the deadline did, the caller has gone, or the peer cannot be reached. */
 export function silenceProblem(peer: string, cause: unknown, signal: AbortSignal): Problem {
   if (signal.reason instanceof DeadlineExceeded) {
     return new Problem("deadline_exceeded", `${peer} did not answer in time`, { cause });
   }
+  if (signal.aborted) return new Problem("client_closed", "nobody waits for the answer", { cause });
   return new Problem("bad_gateway", `${peer} cannot be reached`, { cause });
 }
 

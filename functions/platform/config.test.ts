@@ -105,6 +105,15 @@ describe("readConfig", () => {
     }
   });
 
+  it("takes an empty variable of OpenTelemetry's as none, and none of ours", () => {
+    const one = { OTEL_BSP_SCHEDULE_DELAY: port(1_000), PORT: port(3001) };
+    assert.deepEqual(readConfig(one, { OTEL_BSP_SCHEDULE_DELAY: "" }), { OTEL_BSP_SCHEDULE_DELAY: 1_000, PORT: 3001 });
+    assert.throws(() => readConfig(one, { PORT: "" }), { message: /^Cannot start: PORT should be/ });
+    assert.throws(() => readConfig(one, { OTEL_BSP_SCHEDULE_DELAY: " " }), {
+      message: /OTEL_BSP_SCHEDULE_DELAY should/,
+    });
+  });
+
   it("cuts a peer's trailing slashes off", () => {
     const config = readConfig(entries, { ...required, INVENTORY_SERVICE_URL: "http://inventory:3002//" });
     assert.equal(config.INVENTORY_SERVICE_URL, "http://inventory:3002");

@@ -11,27 +11,33 @@ export function readConfig<E extends v.ObjectEntries>(
   entries: E,
   env: Record<string, string | undefined>,
 ): Readonly<v.InferOutput<v.ObjectSchema<E, undefined>>> {
-  const result = v.safeParse(v.object(entries), env);
+  const result = v.safeParse(v.object(entries), Object.fromEntries(Object.entries(env).filter(isSet)));
   if (result.success) return Object.freeze(result.output);
   const faults = new Set(result.issues.map((issue) => describeIssue(issue)));
   throw new ConfigError(`Cannot start: ${[...faults].join("; ")}`);
 }
 
-const number = (minimum: number, maximum: number, unset: number) => {
+/** An empty variable of OpenTelemetry's is as good as none (its specification of environment variables). */
+const isSet = ([name, value]: [string, string | undefined]) => !(name.startsWith("OTEL_") && value === "");
+
+/** A variable that is an integer within bounds. */
+export const integer = (minimum: number, maximum: number) => {
   const text = `should be an integer from ${minimum} to ${maximum}`;
-  return v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,9}$/, text),
-      v.transform(Number),
-      v.minValue(minimum, text),
-      v.maxValue(maximum, text),
-    ),
-    String(unset),
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d{1,9}$/, text),
+    v.transform(Number),
+    v.minValue(minimum, text),
+    v.maxValue(maximum, text),
   );
 };
 
-const url = (text: string, ...protocols: string[]) =>
+/** An {@link integer}, and what it is when nobody set it. */
+export const number = (minimum: number, maximum: number, unset: number) =>
+  v.optional(integer(minimum, maximum), String(unset));
+
+/** A variable that is a URL with one of these protocols, each with its colon. */
+export const url = (text: string, ...protocols: string[]) =>
   v.pipe(
     v.optional(v.string(), ""),
     v.check((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), text),
@@ -40,8 +46,11 @@ const url = (text: string, ...protocols: string[]) =>
 /** A TCP port to listen on. */
 export const port = (unset: number) => number(1, 65535, unset);
 
-/** How long a request may take, in milliseconds: at most 11 s, after which a shutdown cuts it off. */
-export const requestTimeoutMs = (unset: number) => number(1, 11_000, unset);
+/** The longest a request may take, in milliseconds: less than a shutdown waits for it. */
+export const requestTimeoutMaxMs = 11_000;
+
+/** How long a request may take, in milliseconds. */
+export const requestTimeoutMs = (unset: number) => number(1, requestTimeoutMaxMs, unset);
 
 /** A count of connections, 2 to 100: maintenance holds one beside the one it works on. */
 export const connections = (unset: number) => number(2, 100, unset);

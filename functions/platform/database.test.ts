@@ -3,11 +3,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { type Postgres, startPostgres } from "@shop/dev/postgres";
-import { createDatabase, type Database, transaction } from "./database.ts";
+import { createDatabase, type Database, type Transaction, transaction } from "./database.ts";
 import type { Logger } from "./log.ts";
 import { Problem } from "./problem.ts";
-import { aborted, captureLog, eventually, testCall } from "./testing.ts";
+import { aborted, captureLog, eventually, testCall, testTelemetry } from "./testing.ts";
 
 let dataDir: string;
 let server: Postgres;
@@ -127,6 +129,131 @@ describe("a transaction", () => {
   });
 });
 
+describe("the spans of a transaction", () => {
+  /** Runs a transaction to its end, well or not, and gives what it has told. */
+  async function trace(database: Database, work: (tx: Transaction) => Promise<unknown>, timeoutMs = 10_000) {
+    const telemetry = testTelemetry();
+    const call = testCall({ telemetry, timeoutMs });
+    await transaction(database, call, work).catch(() => {});
+    await telemetry.close();
+    for (const { kind, parentSpanContext, attributes } of telemetry.spans) {
+      assert.equal(kind, SpanKind.CLIENT);
+      assert.equal(parentSpanContext?.spanId, call.trace.spanId);
+      assert.equal(attributes["db.system.name"], "postgresql");
+    }
+    return telemetry.spans;
+  }
+  const names = (spans: ReadableSpan[]) => spans.map(({ name }) => name);
+  const errors = (spans: ReadableSpan[]) =>
+    spans
+      .filter(({ status }) => status.code === SpanStatusCode.ERROR)
+      .map(({ name, attributes }) => `${name} ${attributes["error.type"]}`);
+
+  it("are one for each statement, below the call, and one for a connection that has to be made", async () => {
+    await using database = open();
+    const work = async (tx: Transaction) => {
+      await tx.query("insert into things values (1)");
+      await tx.query("select id\n from things where id = $1", [1]);
+      await tx.query("  update things set id = 2");
+      await tx.query("savepoint here");
+      await tx.query("delete from things");
+    };
+    const statements = [
+      "BEGIN",
+      "INSERT things",
+      "SELECT things",
+      "UPDATE things",
+      "SAVEPOINT",
+      "DELETE things",
+      "COMMIT",
+    ];
+    assert.deepEqual(names(await trace(database, work)), ["connect", ...statements]);
+    assert.deepEqual(names(await trace(database, work)), statements);
+  });
+
+  it("say what was asked of whom, and none of the data", async () => {
+    const url = new URL(server.url);
+    url.password = "planted-password";
+    url.searchParams.set("application_name", "planted-name");
+    await using database = open({ url: url.href });
+    const spans = await trace(database, async (tx) => {
+      await tx.query("select id from things where id::text = $1", ["planted-value"]);
+      await tx.query("select id from things where id = $1", ["planted-misfit"]);
+    });
+    const [, , select] = spans;
+    assert.deepEqual(select?.attributes, {
+      "db.system.name": "postgresql",
+      "db.namespace": url.pathname.slice(1),
+      "server.address": url.hostname,
+      "server.port": Number(url.port),
+      "db.operation.name": "SELECT",
+      "db.query.summary": "SELECT things",
+      "db.query.text": "select id from things where id::text = $1",
+    });
+    assert.deepEqual(errors(spans), ["SELECT things 22P02"]);
+    const told = spans.map(({ name, attributes, events, status }) => [name, attributes, events, status]);
+    assert.doesNotMatch(JSON.stringify(told), /planted/);
+  });
+
+  it("are marked where a statement fails, by its SQLSTATE, and only there", async () => {
+    await using database = open();
+    const failing = {
+      "insert into things values (1), (1)": "INSERT things 23505",
+      "select * from nothing": "SELECT nothing 42P01",
+      "select 1/0 from generate_series(1, 1)": "SELECT generate_series 22012",
+      "no SQL": "NO 42601",
+    };
+    for (const [text, error] of Object.entries(failing)) {
+      const spans = await trace(database, async (tx) => {
+        await tx.query("select 1");
+        await tx.query(text);
+      });
+      assert.deepEqual(errors(spans), [error]);
+      assert.ok(!names(spans).includes("COMMIT"));
+    }
+  });
+
+  it("are marked where the work goes on after a failure, and the rest is not", async () => {
+    await using database = open();
+    const spans = await trace(database, async (tx) => {
+      await tx.query("savepoint here");
+      await tx.query("select 1/0").catch(() => tx.query("rollback to savepoint here"));
+      await tx.query("select 1");
+    });
+    assert.deepEqual(errors(spans), ["SELECT 22012"]);
+    assert.equal(names(spans).at(-1), "COMMIT");
+  });
+
+  it("end with a statement that the deadline ends, and are marked so", async () => {
+    await using database = open();
+    const spans = await trace(database, (tx) => tx.query("select pg_sleep(60)"), 200);
+    assert.equal(errors(spans).length, 1);
+    assert.match(errors(spans)[0] ?? "", /^SELECT /);
+  });
+
+  it("say so when the database is away", async () => {
+    await using database = open({ url: "postgres://planted:planted@127.0.0.1:1/nowhere" });
+    const spans = await trace(database, () => assert.fail("begun"));
+    assert.deepEqual(errors(spans), ["connect unavailable"]);
+    const { "server.address": host, "server.port": port, "db.namespace": name } = spans[0]?.attributes ?? {};
+    assert.deepEqual([host, port, name], ["127.0.0.1", 1, "nowhere"]);
+    assert.doesNotMatch(JSON.stringify(spans.map(({ attributes, events }) => [attributes, events])), /planted/);
+  });
+
+  it("are none when the call's is not kept, and the work is done all the same", async () => {
+    await using database = open();
+    const telemetry = testTelemetry({ env: { OTEL_TRACES_SAMPLER: "always_off" } });
+    const done = await transaction(
+      database,
+      testCall({ telemetry }),
+      async (tx) => (await tx.query("select 1")).rowCount,
+    );
+    await telemetry.close();
+    assert.equal(done, 1);
+    assert.deepEqual(telemetry.spans, []);
+  });
+});
+
 describe("the deadline of a transaction", () => {
   it("ends slow SQL, which leaves no row and no statement running", async () => {
     await using database = open();
@@ -150,7 +277,7 @@ describe("the deadline of a transaction", () => {
   it("holds on the server too, when nobody is left to end it", async () => {
     await using database = open();
     for (const text of ["select pg_sleep(60)", "insert into things values (1)"]) {
-      const call = { deadlineMs: Date.now() + 200, signal: new AbortController().signal };
+      const call = { ...testCall({ timeoutMs: 200 }), signal: new AbortController().signal };
       const work = transaction(database, call, async (tx) => {
         await tx.query(text);
         await eventually("the transaction has ended", () => tx.query("select 1").then(() => false));
@@ -182,7 +309,7 @@ describe("the deadline of a transaction", () => {
 
   it("that has passed begins nothing", async () => {
     await using database = open();
-    const call = { deadlineMs: Date.now() - 1, signal: AbortSignal.abort() };
+    const call = { ...testCall({ timeoutMs: -1 }), signal: AbortSignal.abort() };
     const work = transaction(database, call, () => assert.fail("begun"));
     assert.equal((await problemOf(work)).code, "deadline_exceeded");
     await eventually("nothing is kept", () => kept(database) === 0);

@@ -1,16 +1,23 @@
 import pg from "pg";
 import { type Call, orAborted } from "./call.ts";
+import type { Attributes } from "./catalogue.ts";
 import type { Logger } from "./log.ts";
 import { Problem } from "./problem.ts";
+import type { Trace } from "./trace.ts";
 
 /** A pool of connections to this function's own database. */
 export type Database = {
   readonly pool: pg.Pool;
+  /** What every span of it says. */
+  readonly attributes: Attributes;
   close(): Promise<void>;
 };
 
 /** What the work of a {@link transaction} may do. */
-export type Transaction = Pick<pg.ClientBase, "query">;
+export type Transaction = {
+  // biome-ignore lint/suspicious/noExplicitAny: as pg has it; a store knows its columns
+  query<R extends pg.QueryResultRow = any>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
+};
 
 type DatabaseOptions = { url: string; log: Logger; connectionsMax?: number };
 
@@ -33,7 +40,17 @@ export function createDatabase({ url, log, connectionsMax = 5 }: DatabaseOptions
     types,
   });
   pool.on("error", (err) => log.warn({ err }, "database connection lost"));
-  return { pool, close: () => pool.end() };
+  return { pool, attributes: describeServer(url), close: () => pool.end() };
+}
+
+function describeServer(url: string): Attributes {
+  const { hostname, port, pathname } = new URL(url);
+  return {
+    "db.system.name": "postgresql",
+    "db.namespace": decodeURIComponent(pathname.slice(1)),
+    "server.address": hostname,
+    "server.port": Number(port || 5432),
+  };
 }
 
 /**
@@ -42,11 +59,11 @@ export function createDatabase({ url, log, connectionsMax = 5 }: DatabaseOptions
  * within a quarter second. Throws {@link Problem} `unavailable` when the database is away, `deadline_exceeded` past the deadline.
  */
 export async function transaction<T>(
-  { pool }: Database,
-  call: Pick<Call, "signal" | "deadlineMs">,
+  database: Database,
+  call: Pick<Call, "signal" | "deadlineMs" | "trace">,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  const client = await connect(pool, call.signal);
+  const client = await connectTraced(database, call);
   let lost: Error | undefined;
   let released = false;
   const release = (error?: Error) => {
@@ -66,10 +83,11 @@ export async function transaction<T>(
   call.signal.addEventListener("abort", abandon, { once: true });
   try {
     call.signal.throwIfAborted();
-    await client.query(begin(call.deadlineMs));
-    const result = await work(client);
+    const { query } = traced(client, database, call.trace);
+    await query(begin(call.deadlineMs));
+    const result = await work({ query });
     call.signal.throwIfAborted();
-    await client.query("commit");
+    await query("commit");
     return result;
   } catch (error) {
     if (!lost) await client.query("rollback").catch(onError);
@@ -79,6 +97,28 @@ export async function transaction<T>(
     release(lost);
     client.off("error", onError);
   }
+}
+
+/** A span of its own for each statement; its parameters are data, and stay out of it. */
+function traced(client: pg.PoolClient, { attributes }: Database, trace: Trace): Transaction {
+  return {
+    query: (text, values) => {
+      const operation = (/\w+/.exec(text)?.[0] ?? "").toUpperCase();
+      const name = [operation, tablePattern.exec(text)?.[1]].filter(Boolean).join(" ");
+      const statement = { "db.operation.name": operation, "db.query.summary": name, "db.query.text": text };
+      return trace.child({ name, kind: "client", attributes: { ...attributes, ...statement } }, () =>
+        client.query(text, values),
+      );
+    },
+  };
+}
+
+const tablePattern = /(?:^\s*update|\bfrom|\binto)\s+(\w+)/i;
+
+/** A span only where the pool has no connection to give at once: a cold start pays for one. */
+function connectTraced({ pool, attributes }: Database, { signal, trace }: Pick<Call, "signal" | "trace">) {
+  if (pool.idleCount > 0) return connect(pool, signal);
+  return trace.child({ name: "connect", kind: "client", attributes }, () => connect(pool, signal));
 }
 
 function begin(deadlineMs: number): string {

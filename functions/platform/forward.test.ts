@@ -2,35 +2,41 @@ import assert from "node:assert/strict";
 import type { IncomingMessage, RequestListener } from "node:http";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
+import { SpanKind } from "@opentelemetry/api";
 import { createApp } from "./app.ts";
-import { readTrace } from "./call.ts";
 import { createForwarder } from "./forward.ts";
-import type { Logger } from "./log.ts";
-import { assertProblem, captureLog, freePort, listen } from "./testing.ts";
+import { assertProblem, freePort, listen, testTelemetry, warm } from "./testing.ts";
 
-const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const traceId = "0af7651916cd43dd8448eb211c80319c";
+const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
 const problemType = { "Content-Type": "application/problem+json" };
 
-function openApp(baseUrl: string, { timeoutMs, log = captureLog().log }: { timeoutMs?: number; log?: Logger } = {}) {
-  const forward = createForwarder({ name: "gateway", baseUrl });
-  const app = createApp({ log, edge: true, ...(timeoutMs !== undefined && { timeoutMs }) });
+type Options = { timeoutMs?: number; telemetry?: ReturnType<typeof testTelemetry> };
+
+function openApp(baseUrl: string, { telemetry = warm(testTelemetry()), ...options }: Options = {}) {
+  const forward = createForwarder({ name: "gateway", baseUrl, metrics: telemetry.metrics });
+  const app = createApp({ telemetry, edge: true, ...options });
   app.all("/api/*", (c) => forward(c.req.raw, c.var.call));
   return app;
 }
 
 /** An app before a peer that answers like this. */
-async function openPair(answer: RequestListener, options?: Parameters<typeof openApp>[1]) {
+async function openPair(answer: RequestListener, options?: Options) {
   const peer = await listen(answer);
   return { app: openApp(peer.url, options), [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose]() };
 }
 
 describe("a request that is sent on", () => {
-  it("arrives with its method, path, query, cookies, media type and body, in the same trace", async () => {
+  it("arrives with its method, path, query, cookies, media type and body, in the same trace below a span of ours", async () => {
+    const telemetry = warm(testTelemetry());
     const arrived = Promise.withResolvers<{ request: IncomingMessage; body: string }>();
-    await using pair = await openPair(async (request, reply) => {
-      arrived.resolve({ request, body: await text(request) });
-      reply.end();
-    });
+    await using pair = await openPair(
+      async (request, reply) => {
+        arrived.resolve({ request, body: await text(request) });
+        reply.end();
+      },
+      { telemetry },
+    );
     await pair.app.request("/api/orders?limit=5&cursor=a%2Fb", {
       method: "POST",
       headers: { Cookie: "visitor=abc; b=c", "Content-Type": "application/json", traceparent, "X-Request-Id": "abc" },
@@ -40,7 +46,10 @@ describe("a request that is sent on", () => {
     assert.equal(`${request.method} ${request.url}`, "POST /api/orders?limit=5&cursor=a%2Fb");
     assert.equal(request.headers.cookie, "visitor=abc; b=c");
     assert.equal(request.headers["content-type"], "application/json");
-    assert.equal(request.headers.traceparent, traceparent);
+    await telemetry.close();
+    const [sending, receiving] = telemetry.spans;
+    assert.equal(request.headers.traceparent, `00-${traceId}-${sending?.spanContext().spanId}-01`);
+    assert.equal(sending?.parentSpanContext?.spanId, receiving?.spanContext().spanId);
     assert.equal(request.headers["x-request-id"], "abc");
     assert.equal(body, '{"item":"item1"}');
   });
@@ -56,19 +65,93 @@ describe("a request that is sent on", () => {
   });
 
   it("carries the trace and the request id that it got here, when it came with none", async () => {
-    const { log, lines } = captureLog();
+    const telemetry = warm(testTelemetry());
     const arrived = Promise.withResolvers<IncomingMessage>();
     await using pair = await openPair(
       (request, reply) => {
         arrived.resolve(request);
         reply.end();
       },
-      { log },
+      { telemetry },
     );
     await pair.app.request("/api/users");
     const { headers } = await arrived.promise;
-    assert.equal(headers["x-request-id"], lines[0]?.request_id);
-    assert.equal(readTrace(headers.traceparent as string).traceId, lines[0]?.trace_id);
+    assert.equal(headers["x-request-id"], telemetry.lines[0]?.request_id);
+    assert.match(`${headers.traceparent}`, new RegExp(`^00-${telemetry.lines[0]?.trace_id}-[0-9a-f]{16}-01$`));
+  });
+});
+
+describe("a trace that is sent on", () => {
+  it("is ours: nothing that its caller put into tracestate or baggage", async () => {
+    const arrived = Promise.withResolvers<IncomingMessage>();
+    await using pair = await openPair((request, reply) => {
+      arrived.resolve(request);
+      reply.end();
+    });
+    await pair.app.request("/api/users", { headers: { traceparent, tracestate: "planted=1", baggage: "planted=1" } });
+    const { headers } = await arrived.promise;
+    assert.equal(headers.tracestate, undefined);
+    assert.equal(headers.baggage, undefined);
+    assert.doesNotMatch(JSON.stringify(headers), /planted/);
+  });
+});
+
+describe("a request that is sent on is told as one to a peer", () => {
+  const duration = "http_client_request_duration_seconds_count";
+  const outcomes = [
+    ["an answer", 200, {}, { status_code: "200", error_type: "" }, undefined],
+    ["a problem of the peer", 409, problemType, { status_code: "409", error_type: "" }, "409"],
+    ["a fault of the peer", 500, problemType, { status_code: "500", error_type: "" }, "500"],
+    ["a proxy's 503", 503, {}, { status_code: "503", error_type: "unavailable" }, "unavailable"],
+  ] as const;
+  for (const [what, status, headers, labels, errorType] of outcomes) {
+    it(`with ${what}`, async () => {
+      const telemetry = warm(testTelemetry());
+      await using pair = await openPair((_, reply) => void reply.writeHead(status, headers).end(), { telemetry });
+      await pair.app.request("/api/orders?key=planted", { method: "POST", body: "{}" });
+      assert.equal(await telemetry.value(duration), 1);
+      assert.equal(await telemetry.value(duration, { peer: "gateway", method: "POST", ...labels }), 1);
+      await telemetry.close();
+      const [span, ...more] = telemetry.spans.filter(({ kind }) => kind === SpanKind.CLIENT);
+      assert.equal(more.length, 0);
+      assert.equal(span?.attributes["http.response.status_code"], status);
+      assert.equal(span.attributes["error.type"], errorType);
+      assert.match(String(span.attributes["url.full"]), /^http:\/\/127\.0\.0\.1:\d+\/api\/orders$/);
+    });
+  }
+
+  it("with silence", async () => {
+    const telemetry = warm(testTelemetry());
+    await openApp(`http://127.0.0.1:${await freePort()}`, { telemetry }).request("/api/orders");
+    assert.equal(await telemetry.value(duration, { status_code: "", error_type: "bad_gateway" }), 1);
+  });
+
+  it("at the head of its answer, however long that is", async () => {
+    const telemetry = warm(testTelemetry());
+    const read = Promise.withResolvers<void>();
+    await using pair = await openPair(
+      async (_, reply) => {
+        reply.write("first");
+        await read.promise;
+        reply.end("last");
+      },
+      { telemetry },
+    );
+    const reply = await pair.app.request("/api/stream");
+    assert.equal(await telemetry.value(duration, { status_code: "200" }), 1);
+    read.resolve();
+    assert.equal(await reply.text(), "firstlast");
+  });
+
+  it("never by a method that its caller made up", async () => {
+    const telemetry = warm(testTelemetry());
+    await using pair = await openPair((_, reply) => void reply.end(), { telemetry });
+    // Bun's Request knows no method of one's own: only its server hands one on.
+    const request = Object.defineProperty(new Request("http://shop/api/orders"), "method", { value: "PLANTED" });
+    await pair.app.fetch(request);
+    assert.equal(await telemetry.value(duration, { method: "_OTHER" }), 1);
+    await telemetry.close();
+    assert.doesNotMatch(JSON.stringify(telemetry.spans.map(({ name, attributes }) => [name, attributes])), /PLANTED/);
   });
 });
 

@@ -45,6 +45,85 @@ describe("createLogger", () => {
     assert.doesNotMatch(text(), /planted/);
   });
 
+  it("of an error about data (SQLSTATE 22) withholds the message, wherever it stands", () => {
+    for (const code of ["22P02", "22003"]) {
+      for (const message of [
+        'invalid input syntax for type integer: "planted"',
+        "two\n    at planted\nlines",
+        "$& planted",
+      ]) {
+        const { log, lines, text } = captureLog();
+        const refused = Object.assign(new Error(message), { code });
+        log.error({ err: refused }, "request");
+        log.error({ err: new Error("cannot store", { cause: refused }) }, "request");
+        log.error({ err: refused });
+        log.error(refused);
+        log.error({ err: refused }, message);
+        refused.message = "planted later";
+        log.error({ err: refused }, "request");
+        assert.doesNotMatch(text(), /planted/);
+        assert.equal(lines.length, 6);
+        const [{ err }] = lines as [{ err: Record<string, unknown> }];
+        assert.equal(err.message, "a value the database refused");
+        assert.equal(err.code, code);
+        assert.match(String(err.stack), /a value the database refused\n.*log\.test\.ts/);
+      }
+    }
+  });
+
+  it("of any other error keeps the message, in its stack too", () => {
+    for (const code of ["08006", "42P01", "57014", "2200", "223055", "ECONNREFUSED"]) {
+      const { log, lines } = captureLog();
+      log.error({ err: Object.assign(new Error("relation is away"), { code }) });
+      const { err, msg } = lines[0] as { err: Record<string, unknown>; msg: string };
+      assert.equal(err.message, "relation is away", code);
+      assert.match(String(err.stack), /relation is away\n.*log\.test\.ts/);
+      assert.equal(msg, "relation is away");
+    }
+  });
+
+  const urls: [text: string, shown: string][] = [
+    ["connect to postgres://orders:planted@database:5432/orders", "connect to postgres://***@database:5432/orders"],
+    ["connect to postgres://planted@database/orders", "connect to postgres://***@database/orders"],
+    ["connect to postgres://orders:pl@nted@database/orders", "connect to postgres://***@database/orders"],
+    ["connect to postgres://orders:planted@database", "connect to postgres://***@database"],
+    ["GET http://inventory:3002/a/b?key=planted", "GET http://inventory:3002/a/b?***"],
+    ["GET http://inventory?a=it's(planted)&b=planted twice", "GET http://inventory?*** twice"],
+    ["GET http://u:planted@inventory/a?b=planted@c", "GET http://***@inventory/a?***"],
+    ["a http://x:planted@a/?planted b https://y:planted@b/?planted", "a http://***@a/?*** b https://***@b/?***"],
+    ["at http://inventory:3002/a, who@example.com?", "at http://inventory:3002/a, who@example.com?"],
+  ];
+  for (const [text, shown] of urls) {
+    it(`shows neither user, password nor query of a URL: ${text}`, () => {
+      const { log, lines, text: whole } = captureLog();
+      log.error({ err: new Error(text, { cause: new Error(text) }) }, "request");
+      log.error({ err: new Error(text) });
+      log.warn(text);
+      assert.doesNotMatch(whole(), /planted|nted@/);
+      const [first, second, third] = lines as { msg: string; err: Record<string, unknown> & { cause: object } }[];
+      assert.equal(first?.err.message, shown);
+      assert.match(String(first.err.stack), /log\.test\.ts/);
+      assert.equal(Reflect.get(first.err.cause, "message"), shown);
+      assert.equal(second?.msg, shown);
+      assert.equal(third?.msg, shown);
+    });
+  }
+
+  it("of a field that nobody declared shows the name and not the value, on a line or in a logger below", () => {
+    const { log, lines, text } = captureLog();
+    const fields = { order_id: "ORDER-1", visitor: "planted", toString: "planted", nested: { key: "planted" } };
+    log.info(fields, "stored");
+    log.child(fields).info("stored");
+    log.child({ request_id: "abc" }).child(fields).info({ visitor: "planted" }, "stored");
+    assert.doesNotMatch(text(), /planted/);
+    for (const line of lines) {
+      assert.equal(line.order_id, "ORDER-1");
+      assert.equal(line.visitor, "[not in the catalogue]");
+      assert.equal(line.msg, "stored");
+    }
+    assert.equal(lines[2]?.request_id, "abc");
+  });
+
   it("of a problem that is expected to happen writes no stack, of an internal one it does", () => {
     const { log, lines } = captureLog();
     const body = { type: "x", title: "x", status: 503, detail: "x", code: "unavailable", traceId: "x" };

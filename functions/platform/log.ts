@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from "pino";
+import { logFields } from "./catalogue.ts";
 import { PeerProblem, Problem } from "./problem.ts";
 
 export type { Logger } from "pino";
@@ -7,16 +8,26 @@ type LogOptions = { service: string; level?: string; destination?: DestinationSt
 
 /** A logger that writes one JSON object a line to stdout, without ever blocking the event loop on a slow reader. */
 export function createLogger({ service, level = "info", destination }: LogOptions): Logger {
-  return pino(
+  const log = pino(
     {
       level,
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: onlyDeclared },
+      hooks: {
+        logMethod(args, method) {
+          method.apply(this, withShownMessage(args));
+        },
+      },
       serializers: { err: (error) => errorFields(error) },
     },
     destination ?? pino.destination({ dest: 1, sync: false, minLength: 1 }), // with 0 a flush would not wait
   );
+  const { child } = log; // whose fields pino formats for a root only
+  log.child = function (this: Logger, fields: object, options?: object) {
+    return child.call(this, onlyDeclared({ ...fields }), options);
+  } as typeof child;
+  return log;
 }
 
 /** Waits until what was logged is written, at most `timeoutMs`: a reader that never drains must not hold the exit. */
@@ -30,6 +41,26 @@ export function flushLog(log: Logger, timeoutMs: number): Promise<void> {
   });
 }
 
+/** A field that the catalogue does not declare shows its name and not its value: nobody has looked whether that is secret. */
+function onlyDeclared(fields: Record<string, unknown>): Record<string, unknown> {
+  if (Object.keys(fields).every(isDeclared)) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, isDeclared(name) ? value : "[not in the catalogue]"]),
+  );
+}
+
+const isDeclared = (name: string): boolean => Object.hasOwn(logFields, name);
+
+/** A line whose message is its error's own shows that as the error does; pino would take it over as it is. */
+function withShownMessage<A extends unknown[]>(args: A): A {
+  const [first, message] = args;
+  const error = first instanceof Error ? first : (first as { err?: unknown } | null)?.err;
+  if (error instanceof Error && (message === undefined || message === error.message)) {
+    return [first, shownMessage(error)] as unknown as A;
+  }
+  return args.map((arg) => (typeof arg === "string" ? withoutSecrets(arg) : arg)) as A;
+}
+
 type ErrorFields = { type: string; message: string; code?: string; stack?: string; cause?: ErrorFields };
 
 /**
@@ -38,16 +69,38 @@ type ErrorFields = { type: string; message: string; code?: string; stack?: strin
  */
 function errorFields(error: unknown, withStack = !isExpected(error)): ErrorFields {
   if (!(error instanceof Error)) return { type: typeof error, message: "not an Error" };
-  const { name, message, stack, cause } = error;
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const { name, cause } = error;
+  const code = codeOf(error);
+  const stack = withStack ? shownStack(error) : undefined;
   return {
     type: name,
-    message,
+    message: shownMessage(error),
     ...(code !== undefined && { code }),
-    ...(withStack && stack !== undefined && { stack }),
+    ...(stack !== undefined && { stack }),
     ...(cause !== undefined && { cause: errorFields(cause, withStack) }),
   };
 }
+
+const codeOf = (error: Error): string | undefined =>
+  "code" in error && typeof error.code === "string" ? error.code : undefined;
+
+const withheld = "a value the database refused";
+
+/** SQLSTATE class 22, whose messages quote the value. */
+const quotesValue = (error: Error): boolean => /^22[0-9A-Z]{3}$/.test(codeOf(error) ?? "");
+
+const shownMessage = (error: Error): string => (quotesValue(error) ? withheld : withoutSecrets(error.message));
+
+/** None when the message to withhold is not where it should be. */
+function shownStack(error: Error): string | undefined {
+  const { stack, message } = error;
+  if (!quotesValue(error)) return stack && withoutSecrets(stack);
+  return stack?.includes(message) ? stack.replaceAll(message, withheld) : undefined;
+}
+
+/** Of each URL in a text neither user, nor password (up to the last `@` before the path), nor query. */
+const withoutSecrets = (text: string): string =>
+  text.replace(/(\w+:\/\/)[^\s/?#]*@/g, "$1***@").replace(/(\w+:\/\/[^\s?]*)\?\S*/g, "$1?***");
 
 const isExpected = (error: unknown): boolean =>
   error instanceof PeerProblem || (error instanceof Problem && error.code !== "internal");

@@ -1,8 +1,13 @@
 import type * as v from "valibot";
+import { createBoot } from "./boot.ts";
 import { ConfigError, platformEntries, readConfig } from "./config.ts";
 import { createLogger, flushLog, type Logger } from "./log.ts";
+import { type OtelConfig, otelEntries } from "./otel-config.ts";
+import { createTelemetry, type Telemetry } from "./telemetry.ts";
 
-type Entries<E extends v.ObjectEntries> = E & typeof platformEntries;
+const ownEntries = { ...platformEntries, ...otelEntries };
+
+type Entries<E extends v.ObjectEntries> = E & typeof ownEntries;
 type Program<E extends v.ObjectEntries> = {
   service: string;
   config: E;
@@ -10,7 +15,7 @@ type Program<E extends v.ObjectEntries> = {
 };
 type Started<E extends v.ObjectEntries> = {
   config: Readonly<v.InferOutput<v.ObjectSchema<Entries<E>, undefined>>>;
-  log: Logger;
+  telemetry: Telemetry;
 };
 
 const flushTimeoutMs = 300;
@@ -20,11 +25,15 @@ export async function program<E extends v.ObjectEntries>(
   { service, config: entries, env }: Program<E>,
   main: (started: Started<E>) => void | Promise<void>,
 ): Promise<void> {
+  const boot = createBoot();
+  boot.end("modules");
   let log = createLogger({ service });
   try {
-    const config = readConfig({ ...platformEntries, ...entries } as Entries<E>, env);
+    const config = readConfig({ ...ownEntries, ...entries } as Entries<E>, env);
     log = createLogger({ service, level: config.LOG_LEVEL as string });
-    await main({ config, log });
+    const telemetry = createTelemetry({ service, log, boot, config: config as OtelConfig });
+    telemetry.endPhase("config");
+    await main({ config, telemetry });
   } catch (error) {
     if (error instanceof ConfigError) log.fatal(error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : "Cannot start");

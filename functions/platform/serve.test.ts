@@ -3,10 +3,13 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { startProcess } from "@shop/dev/process";
+import { type Behaviour, openSink } from "../tests/otlp-sink.ts";
 import { eventually, freePort, listen } from "./testing.ts";
 
 const isBun = "bun" in process.versions;
@@ -24,9 +27,10 @@ import { port } from "${platform}config.ts";
 import { program } from "${platform}program.ts";
 import { serve } from "${platform}serve.ts";
 ${first}
-program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, async ({ config, log }) => {
+program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, async ({ config, telemetry }) => {
+  const { log } = telemetry;
   ${main}
-  const app = createApp({ log });
+  const app = createApp({ telemetry });
   app.get("/after/:ms", async (c) => {
     log.info("begun");
     await new Promise((resolve) => setTimeout(resolve, Number(c.req.param("ms"))));
@@ -42,7 +46,7 @@ program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, asy
     log.info("aborted");
     return c.text("late");
   });
-  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log, close: ${close} });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry, close: ${close} });
 });
 `;
 
@@ -156,7 +160,7 @@ describe("at SIGTERM a function", () => {
         .lines()
         .slice(1)
         .map(({ msg }) => msg),
-      ["begun", "request", "closed", "stopped"],
+      ["begun", "request", "cold start", "closed", "stopped"],
     );
   });
 
@@ -226,6 +230,152 @@ describe("at SIGTERM a function", () => {
       child.signal("SIGKILL");
       closeSync(reader);
     }
+  });
+});
+
+describe("at SIGTERM the spans that are left", () => {
+  const requests = 30;
+  const made = requests + 4; // the first has the phases of the start below it
+
+  /** Answers some requests while it is told to end; how that went. */
+  async function end(collector: string, env: Record<string, string> = {}) {
+    await using one = await started(
+      {},
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+        OTEL_BSP_SCHEDULE_DELAY: "60000",
+        ...env,
+      },
+    );
+    const replies = Array.from({ length: requests }, () => ask(`${one.url}/after/200`));
+    await eventually("all are in flight", () => one.count("begun") === requests);
+    one.kill("SIGTERM");
+    assert.deepEqual(await Promise.all(replies), Array(requests).fill("done"));
+    const repliedMs = performance.now();
+    assert.deepEqual(await one.closed, { code: 0, signal: null });
+    assert.ok(performance.now() - repliedMs < 1_500, `${performance.now() - repliedMs} ms`);
+    const [stopped, ...more] = one.lines().filter(({ msg }) => msg === "stopped");
+    assert.equal(more.length, 0);
+    return { exported: stopped?.spans_exported, dropped: stopped?.spans_dropped, traced: one.lines() };
+  }
+
+  it("are sent to a collector that lives, each once, before the process ends", async () => {
+    await using sink = await openSink();
+    const { exported, dropped, traced } = await end(sink.url);
+    assert.deepEqual([exported, dropped], [made, 0]);
+    assert.equal(sink.spans.length, made);
+    const servers = sink.spans.filter(({ kind }) => kind === 2).map(({ spanId }) => spanId);
+    const lines = traced.filter(({ msg }) => msg === "request").map(({ span_id }) => span_id);
+    assert.deepEqual(servers.sort(), lines.sort());
+  });
+
+  it("are sent to one that is slow", async () => {
+    await using sink = await openSink("slow");
+    const { exported, dropped } = await end(sink.url);
+    assert.deepEqual([exported, dropped], [made, 0]);
+    assert.equal(sink.spans.length, made);
+  });
+
+  const patient = { OTEL_EXPORTER_OTLP_TIMEOUT: "60000", OTEL_BSP_EXPORT_TIMEOUT: "60000" };
+  const lost: Behaviour[] = [500, "hang", "dribble", "garbage"];
+  for (const behaviour of lost) {
+    it(`are given up and counted when the collector answers with ${behaviour}`, async () => {
+      await using sink = await openSink(behaviour);
+      const { exported, dropped } = await end(sink.url, patient);
+      assert.deepEqual([exported, dropped], [0, made]);
+      assert.deepEqual(sink.spans, []);
+    });
+  }
+
+  it("are given up and counted when nobody listens, or there are more than may wait", async () => {
+    const { exported, dropped } = await end(`http://127.0.0.1:${await freePort()}`);
+    assert.deepEqual([exported, dropped], [0, made]);
+    await using sink = await openSink("hang");
+    const bounded = await end(sink.url, { OTEL_BSP_MAX_QUEUE_SIZE: "7" });
+    assert.deepEqual([bounded.exported, bounded.dropped], [0, made]);
+    assert.ok(sink.bodies.length <= 1, `${sink.bodies.length} batches`);
+  });
+
+  it("are none where no collector is named", async () => {
+    await using one = await started({}, { OTEL_EXPORTER_OTLP_ENDPOINT: "" });
+    await ask(`${one.url}/after/0`);
+    one.kill("SIGTERM");
+    assert.equal((await one.closed).code, 0);
+    const { spans_exported, spans_dropped } = one.lines().at(-1) ?? {};
+    assert.deepEqual([spans_exported, spans_dropped], [0, 0]);
+  });
+});
+
+/** Sends bytes as they are; everything that comes back. */
+function raw(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(bytes));
+  return text(socket);
+}
+
+describe("a process that serves", () => {
+  it("tells how it woke: in its first reply, in a line, and in spans that lead from its start to that request", async () => {
+    await using sink = await openSink();
+    const startMs = Date.now();
+    await using one = await started({}, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_BSP_SCHEDULE_DELAY: "1" });
+    const reply = await fetch(`${one.url}/after/0`);
+    const elapsedMs = Date.now() - startMs;
+    const [, wakeMs] = /^cold;dur=([\d.]+);desc="fixture"$/.exec(reply.headers.get("Server-Timing") ?? "") ?? [];
+    assert.ok(Number(wakeMs) > 0 && Number(wakeMs) < elapsedMs, `${wakeMs} of ${elapsedMs} ms`);
+    assert.equal((await fetch(`${one.url}/after/0`)).headers.get("Server-Timing"), null);
+
+    const line = await eventually("it says so", () => one.lines().find(({ msg }) => msg === "cold start"));
+    const phases = ["modules_ms", "config_ms", "listen_ms", "idle_ms", "first_request_ms"].map((name) => line[name]);
+    for (const ms of phases) assert.ok(typeof ms === "number" && ms >= 0, `${phases}`);
+    const sumMs = (phases as number[]).reduce((sum, ms) => sum + ms);
+    assert.ok(sumMs > Number(wakeMs) && sumMs < elapsedMs + 1, `${phases} in ${elapsedMs} ms`);
+
+    await eventually("the spans have come", () => sink.spans.length === 6);
+    const boots = sink.spans.filter(({ name }) => name.startsWith("boot "));
+    assert.equal(boots.length, 4);
+    const server = sink.spans.find(({ spanId }) => spanId === line.span_id);
+    assert.equal(server?.name, "GET /after/:ms");
+    assert.equal(server.attributes["faas.coldstart"], true);
+    for (const [index, { parentSpanId, startMs, endMs }] of boots.entries()) {
+      assert.equal(parentSpanId, server.spanId);
+      assert.ok(endMs >= startMs);
+      const next = boots[index + 1];
+      if (next) assert.ok(Math.abs(next.startMs - endMs) < 0.01, "one leads to the next");
+      else assert.ok(endMs < server.startMs + 2 && endMs < server.endMs, "the last to the request");
+    }
+  });
+
+  it("tells of a method that HTTP does not know as _OTHER, wherever it tells of it", async () => {
+    await using sink = await openSink();
+    await using one = await started({}, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_BSP_SCHEDULE_DELAY: "1" });
+    const head = "Host: fixture\r\nConnection: close\r\n\r\n";
+    const reply = await raw(one.url, `PROPFIND /after/0 HTTP/1.1\r\n${head}`);
+    assert.match(reply, /^HTTP\/1\.1 405 /);
+    const line = await eventually("it is logged", () => one.lines().find(({ msg }) => msg === "request"));
+    assert.deepEqual([line.method, line.route, line.status_code], ["_OTHER", "unmatched", 405]);
+    const metrics = await (await fetch(`${one.url}/metrics`)).text();
+    assert.match(metrics, /^http_requests_total\{method="_OTHER",.*route="unmatched".*\} 1$/m);
+    const span = await eventually("its span has come", () => sink.spans.find(({ kind }) => kind === 2));
+    assert.equal(span.name, "HTTP");
+    assert.equal(span.attributes["http.request.method"], "_OTHER");
+    assert.doesNotMatch(JSON.stringify(one.lines()) + metrics + JSON.stringify(sink.spans), /PROPFIND/);
+  });
+
+  it("refuses a Host that is none, and tells of it as of any request", async () => {
+    await using one = await started();
+    const hosts = ["a b", "[::", "fixture:99999", "<planted>", "%"];
+    for (const host of hosts) {
+      const reply = await raw(one.url, `GET /after/0 HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      assert.match(reply, /^HTTP\/1\.1 400 /, host);
+    }
+    await eventually("each is logged", () => one.count("request") === hosts.length);
+    assert.ok(one.lines().every(({ level }) => level === "info"));
+    const metrics = await (await fetch(`${one.url}/metrics`)).text();
+    const counts = [...metrics.matchAll(/^http_requests_total\{.*status_code="400".*\} (\d+)$/gm)];
+    assert.equal(
+      counts.reduce((sum, [, count]) => sum + Number(count), 0),
+      hosts.length,
+    );
   });
 });
 

@@ -1,5 +1,5 @@
-import type { Logger } from "./log.ts";
 import { exit } from "./program.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 type Server = { stop(): Promise<unknown> };
@@ -7,8 +7,8 @@ type ServeOptions = {
   fetch: Handler;
   host: string;
   port: number;
-  log: Logger;
-  /** Closes what the function holds (pools, exporters), once the last reply has been sent. */
+  telemetry: Telemetry;
+  /** Closes what the function holds (pools), once the last reply has been sent. */
   close?: () => Promise<void>;
 };
 
@@ -19,22 +19,24 @@ const closeTimeoutMs = 1_000;
 const idleTimeoutS = 120;
 
 /**
- * Serves until SIGTERM or SIGINT, then: stops accepting, finishes what is in flight, closes, exits 0 (at most 1.5 s after the
+ * Serves until SIGTERM or SIGINT, then: stops accepting, finishes what is in flight, closes, sends the last spans, exits 0 (at most 1.5 s after the
  * last reply). Throws when it cannot listen. The only place that knows on which runtime it runs.
  */
-export function serve({ fetch, host, port, log, close = async () => {} }: ServeOptions): void {
+export function serve({ fetch, host, port, telemetry, close = async () => {} }: ServeOptions): void {
+  const { log } = telemetry;
   const server = listenOrThrow(fetch, host, port);
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
     await within(drainTimeoutMs, server.stop());
-    await within(closeTimeoutMs, close());
-    log.info("stopped");
+    const [spans] = await Promise.all([telemetry.close(), within(closeTimeoutMs, close())]);
+    log.info(spans, "stopped");
     await exit(log, 0);
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  telemetry.endPhase("listen");
   log.info({ host, port, runtime }, "listening");
 
   async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {

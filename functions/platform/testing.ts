@@ -4,15 +4,20 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import { createScratch } from "@shop/dev/database";
 import { startPostgres } from "@shop/dev/postgres";
 import * as v from "valibot";
 import type { App } from "./app.ts";
+import { type Boot, createBoot, phases } from "./boot.ts";
 import type { Call } from "./call.ts";
-import { deadlineSignal, mintTrace } from "./call.ts";
+import { deadlineSignal } from "./call.ts";
+import { readConfig } from "./config.ts";
 import { createDatabase, type Database } from "./database.ts";
 import { createLogger, type Logger } from "./log.ts";
+import { otelEntries } from "./otel-config.ts";
 import { ProblemBody, type ProblemCode, problemMediaType, problems } from "./problem.ts";
+import { createTelemetry, type Telemetry } from "./telemetry.ts";
 
 export { freePort } from "@shop/dev/postgres";
 
@@ -27,17 +32,69 @@ export function captureLog(service = "test"): { log: Logger; lines: Record<strin
   return { log: createLogger({ service, level: "trace", destination: { write } }), lines, text: () => raw.join("") };
 }
 
+/** Telemetry whose lines, spans and metrics a test can read; its first request is cold, see {@link warm}. */
+export function testTelemetry({
+  service = "test",
+  env = {},
+  exporter,
+  boot = createBoot(),
+}: {
+  service?: string;
+  env?: Record<string, string>;
+  exporter?: SpanExporter;
+  boot?: Boot;
+} = {}) {
+  const { log, lines, text } = captureLog(service);
+  const ended: ReadableSpan[] = [];
+  const sink: SpanExporter = {
+    export(spans, done) {
+      ended.push(...spans);
+      done({ code: 0 });
+    },
+    shutdown: async () => {},
+  };
+  const config = readConfig(otelEntries, { OTEL_BSP_SCHEDULE_DELAY: "1", ...env });
+  const telemetry = createTelemetry({ service, log, boot, config, exporter: exporter ?? sink });
+  return {
+    ...telemetry,
+    lines,
+    text,
+    /** The spans that have been exported. */
+    spans: ended,
+    /** The value of a series, its labels in any order; undefined when there is none. */
+    async value(name: string, labels: Record<string, string> = {}): Promise<number | undefined> {
+      const families = (await telemetry.metrics.registry.getMetricsAsJSON()) as unknown as {
+        values: { labels: Record<string, string>; value: number; metricName?: string }[];
+        name: string;
+      }[];
+      const wanted = Object.entries(labels);
+      return families
+        .flatMap((family) => family.values.map((one) => ({ metricName: family.name, ...one })))
+        .filter((one) => one.metricName === name && wanted.every(([key, value]) => `${one.labels[key]}` === value))
+        .reduce<number | undefined>((sum, { value }) => (sum ?? 0) + value, undefined);
+    },
+  };
+}
+
+/** As after its first reply: no request is cold any more. */
+export function warm<T extends Telemetry>(telemetry: T): T {
+  for (const phase of phases) telemetry.endPhase(phase);
+  return telemetry;
+}
+
 /** A call as a request would make one; ends by itself at its deadline, `timeoutMs` from now. */
 export function testCall({
-  log = captureLog().log,
+  telemetry = testTelemetry(),
+  log = telemetry.log,
   timeoutMs = 10_000,
 }: {
+  telemetry?: Telemetry;
   log?: Logger;
   timeoutMs?: number;
 } = {}): Call {
   const deadlineMs = Date.now() + timeoutMs;
   const { signal } = deadlineSignal(deadlineMs);
-  return { log, requestId: "test", ...mintTrace(), deadlineMs, signal };
+  return { log, requestId: "test", trace: telemetry.tracing.begin("test"), cold: [], deadlineMs, signal };
 }
 
 /** A peer: a real HTTP server on a free port. */

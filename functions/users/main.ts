@@ -7,10 +7,11 @@ import { addRoutes } from "./routes.ts";
 import { createService } from "./service.ts";
 import { createStore } from "./store.postgres.ts";
 
-program({ service: "users", config, env: process.env }, ({ config, log }) => {
+program({ service: "users", config, env: process.env }, ({ config, telemetry }) => {
+  const { log, metrics } = telemetry;
   const database = createDatabase({ url: config.DATABASE_URL, log, connectionsMax: config.DATABASE_CONNECTIONS_MAX });
-  const service = createService({ store: createStore(database) });
+  const service = createService({ store: createStore(database), metrics });
   const info = { title: "users", description: "The people the shop knows by name." };
-  const app = addRoutes(createApp({ log, info }), { service });
-  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, log, close: database.close });
+  const app = addRoutes(createApp({ telemetry, info }), { service });
+  serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry, close: database.close });
 });

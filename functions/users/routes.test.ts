@@ -4,10 +4,10 @@ import { type App, createApp } from "@shop/platform/app";
 import { createDatabase, type Database } from "@shop/platform/database";
 import {
   assertProblem,
-  captureLog,
   createWitness,
   freshDatabase,
   lockTable,
+  testTelemetry,
   unreachableDatabase,
 } from "@shop/platform/testing";
 import { addRoutes } from "./routes.ts";
@@ -15,22 +15,20 @@ import { createService } from "./service.ts";
 import { createStore } from "./store.postgres.ts";
 
 const { ask, assertDescribed } = createWitness();
-const { log } = captureLog("users");
 let scratch: Awaited<ReturnType<typeof freshDatabase>>;
 let database: Database;
 let app: App;
 
-function openApp(database: Database, timeoutMs = 10_000): App {
+function openApp(database: Database, { telemetry = testTelemetry(), timeoutMs = 10_000 } = {}): App {
   const info = { title: "users", description: "The users." };
-  return addRoutes(createApp({ log, info, timeoutMs }), {
-    service: createService({ store: createStore(database) }),
-  });
+  const service = createService({ store: createStore(database), metrics: telemetry.metrics });
+  return addRoutes(createApp({ telemetry, info, timeoutMs }), { service });
 }
 
 describe("users' API", () => {
   before(async () => {
     scratch = await freshDatabase("users");
-    database = createDatabase({ url: scratch.url, log });
+    database = createDatabase({ url: scratch.url, log: testTelemetry().log });
     app = openApp(database);
   });
   after(async () => {
@@ -48,6 +46,19 @@ describe("users' API", () => {
       { id: 30, name: "Yusuf" },
       { id: 40, name: "Zoë" },
     ]);
+  });
+
+  it("users_registered is how many there were when they were last listed", async () => {
+    const telemetry = testTelemetry();
+    const app = openApp(database, { telemetry });
+    const registered = () => telemetry.value("users_registered");
+    const { length } = (await (await ask(app, "/users")).json()) as unknown[];
+    assert.equal(await registered(), length);
+    await database.pool.query("insert into users (id, name) values (50, 'Xenia')");
+    await ask(app, "/users/50");
+    assert.equal(await registered(), length);
+    await ask(app, "/users");
+    assert.equal(await registered(), length + 1);
   });
 
   it("shows one, and answers 404 for nobody", async () => {
@@ -75,7 +86,7 @@ describe("users' API", () => {
   });
 
   it("a database too slow for the deadline is given up", async () => {
-    const hasty = openApp(database, 100);
+    const hasty = openApp(database, { timeoutMs: 100 });
     const lock = await lockTable(database, "users");
     try {
       for (const path of ["/users", "/users/1"]) await assertProblem(await ask(hasty, path), "deadline_exceeded");

@@ -1,6 +1,7 @@
 import { idempotencyKeyHeader, type PlaceOrder } from "@shop/orders/contract";
 import { createPeer } from "@shop/platform/client";
 import type { Database } from "@shop/platform/database";
+import { testTelemetry } from "@shop/platform/testing";
 import type { Store as InventoryStore } from "../../inventory/store.ts";
 import { openInventory } from "../../inventory/testing.ts";
 import type { Store as OrdersStore } from "../../orders/store.ts";
@@ -29,6 +30,7 @@ export async function openCounter({ inventoryStore, ordersStore }: Options = {})
     inventory: createPeer({
       name: "inventory",
       baseUrl: "http://inventory",
+      metrics: testTelemetry().metrics,
       fetch: async (request) => inventory.app.fetch(request),
     }),
     connectionsMax,

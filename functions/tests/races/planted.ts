@@ -5,6 +5,8 @@ import type { Store as InventoryStore } from "../../inventory/store.ts";
 import { createStore as createOrdersStore } from "../../orders/store.postgres.ts";
 import type { OrderRow, Store as OrdersStore } from "../../orders/store.ts";
 
+type Reserved = Awaited<ReturnType<InventoryStore["reserve"]>>;
+
 /** Holds the first callers until there are `parties` of them: what these do next they do at the same time. */
 export function barrier(parties: number): () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -95,11 +97,11 @@ const granted = (lines: Line[]): Outcome => ({
   currency,
 });
 
-async function record(tx: Transaction, orderId: string, lines: Line[], outcome: Outcome): Promise<Outcome> {
+async function record(tx: Transaction, orderId: string, lines: Line[], outcome: Outcome): Promise<Reserved> {
   const { prices = null, reason = null } = { ...outcome } as { prices?: unknown; reason?: unknown };
   await tx.query(
     "insert into reservations (order_id, lines, outcome, prices, reason) values ($1, $2, $3, $4, $5) on conflict do nothing",
     [orderId, JSON.stringify(lines), outcome.outcome, ...[prices, reason].map((one) => one && JSON.stringify(one))],
   );
-  return outcome;
+  return { outcome, left: {} };
 }

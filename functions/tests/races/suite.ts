@@ -155,7 +155,7 @@ async function sendOneKey(counter: Counter) {
 /** Orders of the same items, each in another order of lines, until all are placed or two have met in a deadlock. */
 async function crossLines(counter: Counter, orders: number) {
   const items = await Promise.all(Array.from({ length: 6 }, () => counter.inventory.addItem({ stock: orders })));
-  const deadlocks = () => counter.inventory.lines.filter(isDeadlock).length;
+  const deadlocks = () => counter.inventory.telemetry.lines.filter(isDeadlock).length;
   let confirmed = 0;
   let next = 0;
   const work = async () => {

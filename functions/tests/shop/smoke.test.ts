@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { metrics } from "@shop/platform/catalogue";
 import { type Shop, startShop } from "../shop.ts";
 
 for (const runtime of ["bun", "deno"] as const) {
   describe(`the built bundles on ${runtime}`, () => {
-    it("boot, sell, remember and stop", async () => {
+    it("boot, sell, remember, count and stop", async () => {
       const shop = await startShop({ runtime, bundled: true });
       try {
         await sells(shop);
         await describes(shop);
+        await counts(shop);
       } finally {
         await shop.stop();
       }
@@ -58,5 +60,17 @@ async function describes({ urls, frontendUrl }: Shop): Promise<void> {
     const reply = await fetch(`${frontendUrl}${path}`);
     assert.equal(reply.status, 200, path);
     assert.ok((await reply.text()).length > 100, path);
+  }
+}
+
+/** Each has the metrics that the catalogue gives it, and none of another's. */
+async function counts({ urls }: Shop): Promise<void> {
+  for (const [name, url] of Object.entries(urls)) {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const declared = Object.entries(metrics as Record<string, { functions?: readonly string[] }>)
+      .filter(([, { functions }]) => functions?.includes(name) ?? true)
+      .map(([metric]) => metric);
+    const shown = [...text.matchAll(/^# TYPE (\w+)/gm)].map(([, metric]) => metric);
+    assert.deepEqual(shown.sort(), declared.sort(), name);
   }
 }

@@ -1,0 +1,87 @@
+import { ExportResultCode } from "@opentelemetry/core";
+import {
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type SpanExporter,
+  type SpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
+
+/** What became of a span: the collector acknowledged it, or why it is lost. */
+export type Outcome = "exported" | "queue_full" | "export_failed" | "shutdown";
+
+type DeliveryOptions = {
+  exporter: SpanExporter;
+  /** Told once of every sampled span that has ended. */
+  count: (outcome: Outcome, spans: number) => void;
+  queueMax: number;
+  batchMax: number;
+  delayMs: number;
+  exportTimeoutMs: number;
+};
+
+/** A processor that can account for what it still has when the process ends. */
+export type Delivery = SpanProcessor & { giveUp(): void };
+
+/**
+ * The SDK's batch processor, with an account of every span: at most `queueMax` wait or are under way, each ends as one {@link Outcome}.
+ * (The SDK counts what it drops for itself only.)
+ */
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { exporter, count, queueMax, batchMax, delayMs, exportTimeoutMs } = options;
+  let pending = 0;
+  let closed = false;
+  const empty = Promise.withResolvers<void>();
+
+  function settle(outcome: Outcome, spans: number): void {
+    const open = Math.min(spans, pending); // none, once they were given up
+    pending -= open;
+    if (open > 0) count(outcome, open);
+    if (closed && pending === 0) empty.resolve();
+  }
+
+  const batches = new BatchSpanProcessor(counted(exporter, exportTimeoutMs, settle), {
+    maxQueueSize: queueMax,
+    maxExportBatchSize: Math.min(batchMax, queueMax),
+    scheduledDelayMillis: delayMs,
+    exportTimeoutMillis: exportTimeoutMs,
+  });
+
+  return {
+    onStart: () => {},
+    onEnd(span) {
+      if (closed) return count("shutdown", 1);
+      if (pending >= queueMax) return count("queue_full", 1);
+      pending += 1;
+      batches.onEnd(span);
+    },
+    forceFlush: () => batches.forceFlush(),
+    async shutdown() {
+      closed = true;
+      if (pending === 0) empty.resolve();
+      await batches.shutdown().catch(() => {}); // at the first batch that fails, while others are still under way
+      await empty.promise;
+    },
+    giveUp: () => settle("shutdown", pending),
+  };
+}
+
+/** Settles each batch exactly once, also one whose exporter never calls back. */
+function counted(exporter: SpanExporter, timeoutMs: number, settle: DeliveryOptions["count"]): SpanExporter {
+  return {
+    export(spans: ReadableSpan[], done) {
+      let open = true;
+      const end = (outcome: Outcome) => {
+        clearTimeout(timer);
+        if (open) settle(outcome, spans.length);
+        open = false;
+      };
+      const timer = setTimeout(end, timeoutMs, "export_failed");
+      exporter.export(spans, (result) => {
+        end(result.code === ExportResultCode.SUCCESS ? "exported" : "export_failed");
+        done(result);
+      });
+    },
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+    shutdown: () => exporter.shutdown(),
+  };
+}

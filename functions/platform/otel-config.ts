@@ -1,0 +1,92 @@
+import * as v from "valibot";
+import { integer, number, url } from "./config.ts";
+
+const samplers = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+] as const;
+
+/** A sampler by its OpenTelemetry name. */
+export type SamplerName = (typeof samplers)[number];
+
+/** In any case, as the specification of these variables wants it. */
+const oneOf = <const T extends readonly [string, ...string[]]>(names: T, unset: T[number]) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.toLowerCase(),
+      v.picklist(names, `should be ${names.join(", ").replace(/, (\S+)$/, " or $1")}`),
+    ),
+    unset,
+  );
+
+const ratioText = "should be a number from 0 to 1";
+const ratio = v.optional(
+  v.pipe(v.string(), v.regex(/^(0|1|[01]?\.\d{1,9})$/, ratioText), v.transform(Number), v.maxValue(1, ratioText)),
+  "1",
+);
+
+const collector = v.optional(url("should be an http:// or https:// URL", "http:", "https:"));
+
+/** `key=value,key=value`, percent-encoded (W3C Baggage). */
+const keyValues = v.pipe(
+  v.optional(v.string(), ""),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      const pairs = dataset.value.split(",").filter((pair) => pair.trim() !== "");
+      return Object.fromEntries(pairs.map(readPair));
+    } catch {
+      addIssue({ message: "should be key=value pairs, percent-encoded, with commas between them" });
+      return NEVER;
+    }
+  }),
+);
+
+function readPair(pair: string): [string, string] {
+  const [, key = "", value = ""] = /^([^=]+)=(.*)$/s.exec(pair.trim()) ?? [];
+  if (key.trim() === "") throw new Error("not a pair");
+  return [decodeURIComponent(key.trim()), decodeURIComponent(value.trim())];
+}
+
+/**
+ * What every function reads of OpenTelemetry's own variables; without an endpoint no span is sent. Of `OTEL_EXPORTER_OTLP_*` the exporter
+ * itself reads headers, certificates and compression, of `OTEL_*_LIMIT` the SDK those that are not here.
+ */
+export const otelEntries = {
+  OTEL_SDK_DISABLED: oneOf(["true", "false"], "false"),
+  OTEL_SERVICE_NAME: v.optional(v.string()),
+  OTEL_RESOURCE_ATTRIBUTES: keyValues,
+  OTEL_TRACES_EXPORTER: oneOf(["otlp", "none"], "otlp"),
+  OTEL_TRACES_SAMPLER: oneOf(samplers, "parentbased_always_on"),
+  OTEL_TRACES_SAMPLER_ARG: ratio,
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector,
+  OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(["http/protobuf"], "http/protobuf"),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: oneOf(["http/protobuf"], "http/protobuf"),
+  OTEL_EXPORTER_OTLP_TIMEOUT: number(1, 60_000, 1_000),
+  OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: v.optional(integer(1, 60_000)),
+  OTEL_BSP_SCHEDULE_DELAY: number(1, 60_000, 1_000),
+  OTEL_BSP_EXPORT_TIMEOUT: number(1, 60_000, 1_500),
+  OTEL_BSP_MAX_QUEUE_SIZE: number(1, 65_536, 2_048),
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: number(1, 65_536, 512),
+  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: number(1, 65_536, 1_024),
+  /** Which revision of the function this is; Knative says. */
+  K_REVISION: v.optional(v.string()),
+};
+
+/** The parsed form of {@link otelEntries}. */
+export type OtelConfig = v.InferOutput<v.ObjectSchema<typeof otelEntries, undefined>>;
+
+/** Where spans go; undefined when nowhere. */
+export function tracesUrl(config: OtelConfig): string | undefined {
+  if (config.OTEL_SDK_DISABLED === "true" || config.OTEL_TRACES_EXPORTER === "none") return undefined;
+  if (config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined) return config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return undefined;
+  const base = new URL(config.OTEL_EXPORTER_OTLP_ENDPOINT);
+  base.pathname = `${base.pathname.replace(/\/+$/, "")}/v1/traces`;
+  return base.href;
+}

@@ -1,0 +1,87 @@
+import {
+  trace as api,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  type Tracer,
+} from "@opentelemetry/api";
+import type { Attributes } from "./catalogue.ts";
+import { PeerProblem, Problem } from "./problem.ts";
+import { writeTraceContext } from "./trace-context.ts";
+
+/** One span, and what can be done under it. */
+export type Trace = {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly sampled: boolean;
+  /** What a request to a peer must carry to have this span as its parent (W3C Trace Context). */
+  readonly headers: Record<string, string>;
+  set(attributes: Attributes): void;
+  /** Marks the span as failed, by a code that holds no data. */
+  fail(errorType: string): void;
+  /** Runs `work` in a child span, which ends with it; what it throws marks the span. */
+  child<T>(options: ChildOptions, work: (span: Trace) => Promise<T>): Promise<T>;
+  /** A child span of what has already been, in Unix milliseconds. */
+  past(name: string, startMs: number, endMs: number): void;
+  end(name?: string): void;
+};
+
+type ChildOptions = {
+  name: string;
+  /** `client` when it asks something else, a peer or a database. */
+  kind?: "client" | "internal";
+  attributes?: Attributes;
+};
+
+const kinds = { client: SpanKind.CLIENT, internal: SpanKind.INTERNAL };
+
+/** Wraps a started span; `random` says whether the caller's flag did (Trace Context Level 2). */
+export function createTrace(tracer: Tracer, span: Span, random: boolean, now = anchoredClock()): Trace {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  const below = api.setSpan(ROOT_CONTEXT, span);
+  const fail = (errorType: string) => {
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    span.setAttribute("error.type", errorType);
+  };
+  return {
+    traceId,
+    spanId,
+    sampled: (traceFlags & TraceFlags.SAMPLED) !== 0,
+    headers: writeTraceContext(span.spanContext(), random),
+    set: (attributes) => span.setAttributes(attributes),
+    fail,
+    async child({ name, kind = "internal", attributes = {} }, work) {
+      const started = tracer.startSpan(name, { kind: kinds[kind], attributes, startTime: now() }, below);
+      const child = createTrace(tracer, started, random, now);
+      try {
+        return await work(child);
+      } catch (error) {
+        child.fail(errorTypeOf(error));
+        throw error;
+      } finally {
+        child.end();
+      }
+    },
+    past: (name, startMs, endMs) => tracer.startSpan(name, { startTime: startMs }, below).end(endMs),
+    end(name) {
+      if (name !== undefined) span.updateName(name);
+      span.end(now());
+    },
+  };
+}
+
+/** Unix milliseconds with fractions: the wall clock once, then the monotonic one, so that the spans of one millisecond keep their order. */
+function anchoredClock(): () => number {
+  const offsetMs = Date.now() - performance.now();
+  return () => offsetMs + performance.now();
+}
+
+/** What kind of error it is, in a word that holds no data. */
+export function errorTypeOf(error: unknown): string {
+  if (error instanceof PeerProblem) return `${error.status}`;
+  if (error instanceof Problem) return error.code;
+  if (!(error instanceof Error)) return typeof error;
+  return "code" in error && typeof error.code === "string" ? error.code : error.name;
+}

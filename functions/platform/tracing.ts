@@ -1,0 +1,154 @@
+import { trace as api, ROOT_CONTEXT, SpanKind, TraceFlags } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BasicTracerProvider,
+  ParentBasedSampler,
+  RandomIdGenerator,
+  type Sampler,
+  SamplingDecision,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+} from "@opentelemetry/sdk-trace-base";
+import { createDelivery, type Outcome } from "./delivery.ts";
+import { type OtelConfig, tracesUrl } from "./otel-config.ts";
+import { createTrace, type Trace } from "./trace.ts";
+import { readTraceContext } from "./trace-context.ts";
+
+type ReceiveOptions = {
+  headers: Pick<Headers, "get">;
+  /** The trace id is kept; the foreign sampled flag and `tracestate` are not. */
+  edge: boolean;
+  /** Nothing of ours calls this function, so its span is the trace's root, whatever the caller says. */
+  outermost: boolean;
+};
+
+/** Where the spans of one process begin. */
+export type Tracing = {
+  /** The span of a request received; its name and route come with its end. */
+  receive(options: ReceiveOptions): Trace;
+  /** The root of work of our own. */
+  begin(name: string): Trace;
+  /** Sends what is left, for at most `timeoutMs`; what was not taken by then is counted as lost. */
+  close(timeoutMs: number): Promise<void>;
+};
+
+type TracingOptions = {
+  service: string;
+  config: OtelConfig;
+  count: (outcome: Outcome, spans: number) => void;
+  /** In place of the one the configuration names. */
+  exporter?: SpanExporter;
+};
+
+/** Spans of one function, by the OpenTelemetry SDK; this file alone knows it. */
+export function createTracing({ service, config, count, exporter = openExporter(config) }: TracingOptions): Tracing {
+  const { root, sampler } = samplersOf(config);
+  const ids = createIds();
+  const delivery =
+    exporter &&
+    createDelivery({
+      exporter,
+      count,
+      queueMax: config.OTEL_BSP_MAX_QUEUE_SIZE,
+      batchMax: config.OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
+      delayMs: config.OTEL_BSP_SCHEDULE_DELAY,
+      exportTimeoutMs: config.OTEL_BSP_EXPORT_TIMEOUT,
+    });
+  const provider = new BasicTracerProvider({
+    resource: describeProcess(service, config),
+    sampler,
+    idGenerator: ids,
+    spanLimits: { attributeValueLengthLimit: config.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT },
+    spanProcessors: delivery ? [delivery] : [],
+  });
+  const tracer = provider.getTracer("@shop/platform");
+
+  const decide = (traceId: string) =>
+    root.shouldSample(ROOT_CONTEXT, traceId, "", SpanKind.SERVER, {}, []).decision ===
+    SamplingDecision.RECORD_AND_SAMPLED
+      ? TraceFlags.SAMPLED
+      : TraceFlags.NONE;
+
+  function receive({ headers, edge, outermost }: ReceiveOptions): Trace {
+    const options = { kind: SpanKind.SERVER };
+    const caller = readTraceContext(headers);
+    if (!caller) return createTrace(tracer, tracer.startSpan("request", options, ROOT_CONTEXT), false);
+    const { random, traceState, ...span } = caller;
+    if (outermost) {
+      ids.next(caller.traceId);
+      return createTrace(tracer, tracer.startSpan("request", options, ROOT_CONTEXT), random);
+    }
+    const parent = edge
+      ? { ...span, traceFlags: decide(caller.traceId) }
+      : { ...span, ...(traceState && { traceState }) };
+    return createTrace(tracer, tracer.startSpan("request", options, api.setSpanContext(ROOT_CONTEXT, parent)), random);
+  }
+
+  return {
+    receive,
+    begin: (name) => createTrace(tracer, tracer.startSpan(name, {}, ROOT_CONTEXT), false),
+    async close(timeoutMs) {
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, timeoutMs);
+      await Promise.race([provider.shutdown().catch(() => {}), late.promise]);
+      clearTimeout(timer);
+      delivery?.giveUp();
+    },
+  };
+}
+
+function openExporter(config: OtelConfig): SpanExporter | undefined {
+  const url = tracesUrl(config);
+  const timeoutMillis = config.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? config.OTEL_EXPORTER_OTLP_TIMEOUT;
+  return url === undefined ? undefined : new OTLPTraceExporter({ url, timeoutMillis });
+}
+
+/** `root` decides where no parent has; at the edge it always does. */
+function samplersOf(config: OtelConfig): { root: Sampler; sampler: Sampler } {
+  if (config.OTEL_SDK_DISABLED === "true") return { root: new AlwaysOffSampler(), sampler: new AlwaysOffSampler() };
+  const [, parentBased, name] = /^(parentbased_)?(.*)$/.exec(config.OTEL_TRACES_SAMPLER) ?? [];
+  const root = rootSampler(name, config.OTEL_TRACES_SAMPLER_ARG);
+  return { root, sampler: parentBased ? new ParentBasedSampler({ root }) : root };
+}
+
+function rootSampler(name: string | undefined, ratio: number): Sampler {
+  if (name === "always_off") return new AlwaysOffSampler();
+  return name === "traceidratio" ? new TraceIdRatioBasedSampler(ratio) : new AlwaysOnSampler();
+}
+
+/** Random ids, but that the next trace can be given one: the SDK has no other way to a root span in a trace that exists. */
+function createIds() {
+  const random = new RandomIdGenerator();
+  let given: string | undefined;
+  return {
+    next(traceId: string) {
+      given = traceId;
+    },
+    generateTraceId() {
+      const traceId = given ?? random.generateTraceId();
+      given = undefined;
+      return traceId;
+    },
+    generateSpanId: () => random.generateSpanId(),
+  };
+}
+
+/** Who speaks (OpenTelemetry semantic conventions, service and faas). */
+function describeProcess(service: string, config: OtelConfig): Resource {
+  const instance = crypto.randomUUID();
+  const ours = resourceFromAttributes({
+    "service.name": service,
+    "service.instance.id": instance,
+    "faas.name": service,
+    "faas.instance": instance,
+    ...(config.K_REVISION !== undefined && { "faas.version": config.K_REVISION }),
+  });
+  const given = resourceFromAttributes({
+    ...config.OTEL_RESOURCE_ATTRIBUTES,
+    ...(config.OTEL_SERVICE_NAME !== undefined && { "service.name": config.OTEL_SERVICE_NAME }),
+  });
+  return defaultResource().merge(ours).merge(given);
+}
