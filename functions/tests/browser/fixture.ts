@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { type Shop, startShop } from "../shop.ts";
+import { type FunctionName, type Shop, startShop } from "../shop.ts";
 import { launchBrowser, type Visit, visit } from "./browser.ts";
 
 type Work = (visit: Visit) => Promise<void>;
@@ -54,7 +54,13 @@ export function shopInBrowser() {
     return (await response.json()) as T;
   };
 
-  return { testVisit, testPage, api, logged: () => shop.lines };
+  /** Fresh processes, which have answered nothing yet. */
+  const restart = async (...names: FunctionName[]): Promise<void> => {
+    for (const name of names) await shop.end(name);
+    for (const name of names) await shop.start(name);
+  };
+
+  return { testVisit, testPage, api, restart, logged: () => shop.lines };
 }
 
 export async function openPage(page: Page): Promise<void> {

@@ -3,7 +3,7 @@ import { eventually } from "@shop/platform/testing";
 import type { Page } from "playwright-core";
 import { button, card, entry, openPage, order, panel, shopInBrowser, told } from "./fixture.ts";
 
-const { api, logged, testPage, testVisit } = shopInBrowser();
+const { api, logged, restart, testPage, testVisit } = shopInBrowser();
 
 const available = async (item: string) => (await api<Record<string, number>>("/api/inventory"))[item] ?? 0;
 
@@ -149,15 +149,43 @@ testPage(
   { permissions: ["clipboard-read", "clipboard-write"] },
 );
 
-testPage("a request that woke the shop says how long that took", async ({ page }) => {
-  await page.route("**/api/users", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, headers: { ...response.headers(), "Server-Timing": "cold;dur=412.3" } });
-  });
+testPage("a request says which functions it woke, and the next one that it woke none", async ({ page }) => {
+  await button(page, "Get Users").click(); // whoever has not answered yet does so now
+  await entry(page, "/api/users").waitFor();
+  const warm = await entry(page, "woke").count();
+  await restart("gateway", "users");
   await button(page, "Get Users").click();
-  await entry(page, "/api/users").filter({ hasText: "woke up in 412 ms" }).waitFor();
-  assert.equal(await entry(page, "woke up").count(), 1);
+  await entry(page, "/api/users")
+    .filter({ hasText: /woke gateway, users in [1-9]\d* ms/ })
+    .waitFor();
+  await button(page, "Get Users").click();
+  await entry(page, "/api/users").nth(2).waitFor();
+  assert.equal(await entry(page, "woke").count(), warm + 1);
 });
+
+testPage(
+  "the wakes of one request are summed up, each function's once, and other timings are none",
+  async ({ page }) => {
+    const cold = (ms: number, name: string) => `cold;dur=${ms};desc="${name}"`;
+    const timings = [
+      ["db;dur=7", cold(100.4, "frontend"), cold(80.3, "gateway"), cold(60, "orders"), cold(60, "orders")],
+      ["db;dur=7", "cold;dur=;desc=x"],
+    ];
+    await page.route("**/api/users", async (route) => {
+      const response = await route.fetch();
+      const headers = { ...response.headers(), "Server-Timing": timings.shift()?.join(", ") ?? "" };
+      await route.fulfill({ response, headers });
+    });
+    const before = await entry(page, "woke").count();
+    for (const _ of [1, 2]) {
+      await button(page, "Get Users").click();
+      await page.locator('#create-order:not([aria-disabled="true"])').waitFor();
+    }
+    await entry(page, "/api/users").nth(1).waitFor();
+    await entry(page, "/api/users").filter({ hasText: "woke frontend, gateway, orders in 241 ms" }).waitFor();
+    assert.equal(await entry(page, "woke").count(), before + 1);
+  },
+);
 
 testPage("the visitor's orders come newest first, page by page", async ({ page }) => {
   const orders = panel(page, "My orders").getByRole("listitem");
