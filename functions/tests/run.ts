@@ -18,15 +18,17 @@ const suites: Record<string, Step[]> = {
   test: [{ runtime: "bun", paths: [...functions, "functions/dev", "functions/tests/shop"] }],
   "test:deno": [{ runtime: "deno", paths: [...functions, ...devOnBoth] }],
   "test:races": [{ runtime: "bun", paths: ["functions/tests/races"] }],
+  "test:stack": [{ runtime: "bun", paths: ["functions/tests/stack"] }],
   "test:browser": [{ runtime: "bun", paths: ["functions/tests/browser"] }],
 };
 
-const name = process.argv[2] ?? "";
+const [name = "", ...flags] = process.argv.slice(2);
 const steps = suites[name];
 if (!steps) {
   console.error(`Cannot run "${name}": should be one of ${Object.keys(suites).join(", ")}`);
   process.exit(2);
 }
+const full = flags.includes("--full"); // the long form of a suite that has one, which writes its figures down
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const scratch = await mkdtemp(join(tmpdir(), "shop-suites-"));
@@ -46,7 +48,7 @@ async function run({ runtime, paths }: Step, report: string): Promise<void> {
       ? [
           "bun",
           "test",
-          "--timeout=300000",
+          `--timeout=${full ? 1_800_000 : 300_000}`,
           "--reporter=junit",
           `--reporter-outfile=${report}`,
           ...paths.map((path) => `./${path}/`),
@@ -55,7 +57,7 @@ async function run({ runtime, paths }: Step, report: string): Promise<void> {
   console.log(`\n${command.slice(0, 2).join(" ")} ${paths.join(" ")}`);
   const { exited } = Bun.spawn(command, {
     cwd: root,
-    env: { ...process.env, TEST_DATABASE_URL: server.url },
+    env: { ...process.env, TEST_DATABASE_URL: server.url, ...(full && { STACK_FULL: "1" }) },
     stdio: ["ignore", "inherit", "inherit"],
   });
   const code = await exited;

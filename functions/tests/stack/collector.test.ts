@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type Behaviour, openSink, type Sink } from "../otlp-sink.ts";
+import { full, record } from "./full.ts";
+import { startSolo } from "./solo.ts";
+
+const rounds = full ? 9 : 3;
+const requestsPerSlice = full ? 4_000 : 1_500;
+const connections = 16;
+const bootSpans = 4;
+const growthMaxMb = 10;
+/** What the medians may differ by on a shared machine; the figures are in RESULTS.md. */
+const cpuRatioMax = full ? 1.1 : 1.25;
+
+const ways: (Behaviour | "refuse")[] = ["refuse", "hang", "garbage", "dribble", "slow", 500, 503];
+
+describe("a collector that fails is not the shop's failure", () => {
+  const rows: string[] = [];
+
+  for (const way of ways) {
+    it(`${way}: every request is answered, processor time and memory stay, and what is lost is counted`, async () => {
+      await using sink = await openSink();
+      const solo = await startSolo({ collectorUrl: sink.url });
+      let requests = 0;
+      const slice = async () => {
+        requests += requestsPerSlice;
+        return solo.load(requestsPerSlice, connections);
+      };
+      for (let i = 0; i < 4; i++) await slice(); // until the heap has its size
+      const well = [];
+      const ill = [];
+      for (let round = 0; round < rounds; round++) {
+        well.push(await slice());
+        await turn(sink, way);
+        ill.push(await slice());
+        await turn(sink, "ok");
+      }
+      const { exported, dropped } = await solo.stop();
+
+      const failed = [...well, ...ill].reduce((sum, one) => sum + one.failed, 0);
+      assert.equal(failed, 0);
+      const made = requests + bootSpans;
+      const received = new Set(sink.spans.map(({ spanId }) => spanId)).size;
+      assert.equal(exported, received);
+      assert.equal(dropped, made - received);
+      if (way !== "slow") assert.ok(dropped > 0, "it was in fact away");
+      const cpuRatio = median(ill.map(({ cpuMs }) => cpuMs)) / median(well.map(({ cpuMs }) => cpuMs));
+      const growthMb = median(ill.map(({ rssMb }) => rssMb)) - median(well.map(({ rssMb }) => rssMb));
+      assert.ok(
+        cpuRatio <= cpuRatioMax,
+        `processor time per request is ${cpuRatio.toFixed(2)} times that with a collector`,
+      );
+      assert.ok(growthMb <= growthMaxMb, `memory grew by ${growthMb.toFixed(1)} MB`);
+      rows.push(
+        `| ${way} | ${requests} | ${failed} | ${cpuRatio.toFixed(2)} | ${growthMb.toFixed(1)} | ${made} | ${received} | ${dropped} |`,
+      );
+    });
+  }
+
+  it("is written down", () => {
+    assert.equal(rows.length, ways.length);
+    record("A collector that fails", [
+      "| collector | requests | failed | processor time per request, to a live one in the same run | memory, MB | spans made | received | counted as dropped |",
+      "|---|---|---|---|---|---|---|---|",
+      ...rows,
+    ]);
+  });
+});
+
+async function turn(sink: Sink, way: Behaviour | "refuse"): Promise<void> {
+  if (way === "refuse") return sink.refuse();
+  if (way === "ok") await sink.listen();
+  sink.behaviour = way;
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,67 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { freePort } from "@shop/platform/testing";
+import { startProgram } from "./programs.ts";
+
+/** How often Prometheus reads a function, in seconds. */
+export const scrapeIntervalS = 15;
+
+export type Target = { address: string; function: string };
+export type Sample = { metric: Record<string, string>; value: number };
+
+/**
+ * A real Prometheus that reads whatever is in `targets` at the time, twice: job `functions` as we mean it, job `text` in the format without
+ * `_created`.
+ */
+export async function startPrometheus(targets: Iterable<Target>) {
+  const discovery = createServer((_, reply) => {
+    const groups = [...targets].map((one) => ({ targets: [one.address], labels: { function: one.function } }));
+    reply.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(groups));
+  });
+  await new Promise<void>((resolve) => discovery.listen(0, "127.0.0.1", resolve));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const program = await startProgram("prometheus", {
+    files: { "prometheus.yaml": config((discovery.address() as AddressInfo).port) },
+    args: (folder) => [
+      `--config.file=${folder}/prometheus.yaml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      "--enable-feature=created-timestamp-zero-ingestion,exemplar-storage,promql-extended-range-selectors",
+    ],
+    readyUrl: `${url}/-/ready`,
+  });
+
+  async function get<T>(path: string, query: Record<string, string> = {}): Promise<T> {
+    const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(query)}`);
+    const body = (await response.json()) as { status: string; error?: string; data: T };
+    if (body.status !== "success") throw new Error(`Cannot query "${JSON.stringify(query)}": ${body.error}`);
+    return body.data;
+  }
+
+  return {
+    lines: program.lines,
+    async query(query: string): Promise<Sample[]> {
+      const { result } = await get<{ result: { metric: Record<string, string>; value: [number, string] }[] }>("query", {
+        query,
+      });
+      return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
+    },
+    get,
+    async [Symbol.asyncDispose]() {
+      await program[Symbol.asyncDispose]();
+      discovery.closeAllConnections();
+      await new Promise((resolve) => discovery.close(resolve));
+    },
+  };
+}
+
+const config = (discovery: number) => `
+global: { scrape_interval: ${scrapeIntervalS}s, scrape_timeout: 5s }
+scrape_configs:
+  - job_name: functions
+    http_sd_configs: [{ url: "http://127.0.0.1:${discovery}/", refresh_interval: 1s }]
+  - job_name: text
+    scrape_protocols: [PrometheusText0.0.4]
+    http_sd_configs: [{ url: "http://127.0.0.1:${discovery}/", refresh_interval: 1s }]
+`;
