@@ -45,8 +45,8 @@ describe("createLogger", () => {
     assert.doesNotMatch(text(), /planted/);
   });
 
-  it("of an error about data (SQLSTATE 22) withholds the message, wherever it stands", () => {
-    for (const code of ["22P02", "22003"]) {
+  it("of an error about data or a role (SQLSTATE 22, 28, 53300) withholds the message, wherever it stands", () => {
+    for (const code of ["22P02", "22003", "28000", "28P01", "53300"]) {
       for (const message of [
         'invalid input syntax for type integer: "planted"',
         "two\n    at planted\nlines",
@@ -64,9 +64,9 @@ describe("createLogger", () => {
         assert.doesNotMatch(text(), /planted/);
         assert.equal(lines.length, 6);
         const [{ err }] = lines as [{ err: Record<string, unknown> }];
-        assert.equal(err.message, "a value the database refused");
+        assert.equal(err.message, "withheld: it quotes a value");
         assert.equal(err.code, code);
-        assert.match(String(err.stack), /a value the database refused\n.*log\.test\.ts/);
+        assert.match(String(err.stack), /withheld: it quotes a value\n.*log\.test\.ts/);
       }
     }
   });
@@ -87,14 +87,14 @@ describe("createLogger", () => {
     ["connect to postgres://planted@database/orders", "connect to postgres://***@database/orders"],
     ["connect to postgres://orders:pl@nted@database/orders", "connect to postgres://***@database/orders"],
     ["connect to postgres://orders:planted@database", "connect to postgres://***@database"],
-    ["GET http://inventory:3002/a/b?key=planted", "GET http://inventory:3002/a/b?***"],
-    ["GET http://inventory?a=it's(planted)&b=planted twice", "GET http://inventory?*** twice"],
-    ["GET http://u:planted@inventory/a?b=planted@c", "GET http://***@inventory/a?***"],
-    ["a http://x:planted@a/?planted b https://y:planted@b/?planted", "a http://***@a/?*** b https://***@b/?***"],
-    ["at http://inventory:3002/a, who@example.com?", "at http://inventory:3002/a, who@example.com?"],
+    ["GET http://inventory:3002/a/b?key=planted", "GET http://inventory:3002/***"],
+    ["GET http://inventory?a=it's(planted)&b=planted twice", "GET http://inventory/*** twice"],
+    ["GET http://u:planted@inventory/a?b=planted@c", "GET http://***@inventory/***"],
+    ["a http://x:planted@a/?planted b https://y:planted@b/?planted", "a http://***@a/*** b https://***@b/***"],
+    ["at http://inventory:3002/a, who@example.com?", "at http://inventory:3002/*** who@example.com?"],
   ];
   for (const [text, shown] of urls) {
-    it(`shows neither user, password nor query of a URL: ${text}`, () => {
+    it(`shows neither user, password nor query of a URL, nor the path that was asked for: ${text}`, () => {
       const { log, lines, text: whole } = captureLog();
       log.error({ err: new Error(text, { cause: new Error(text) }) }, "request");
       log.error({ err: new Error(text) });

@@ -84,10 +84,10 @@ function errorFields(error: unknown, withStack = !isExpected(error)): ErrorField
 const codeOf = (error: Error): string | undefined =>
   "code" in error && typeof error.code === "string" ? error.code : undefined;
 
-const withheld = "a value the database refused";
+const withheld = "withheld: it quotes a value";
 
-/** SQLSTATE class 22, whose messages quote the value. */
-const quotesValue = (error: Error): boolean => /^22[0-9A-Z]{3}$/.test(codeOf(error) ?? "");
+/** SQLSTATE class 22, whose messages quote the value; 28 and 53300, whose quote the role. */
+const quotesValue = (error: Error): boolean => /^(2[28][0-9A-Z]{3}|53300)$/.test(codeOf(error) ?? "");
 
 const shownMessage = (error: Error): string => (quotesValue(error) ? withheld : withoutSecrets(error.message));
 
@@ -98,9 +98,15 @@ function shownStack(error: Error): string | undefined {
   return stack?.includes(message) ? stack.replaceAll(message, withheld) : undefined;
 }
 
-/** Of each URL in a text neither user, nor password (up to the last `@` before the path), nor query. */
+/**
+ * Of each URL in a text neither user, nor password (up to the last `@` before the path), nor query; of one that was asked for no path
+ * either, which may be as a caller wrote it.
+ */
 const withoutSecrets = (text: string): string =>
-  text.replace(/(\w+:\/\/)[^\s/?#]*@/g, "$1***@").replace(/(\w+:\/\/[^\s?]*)\?\S*/g, "$1?***");
+  text
+    .replace(/(\w+:\/\/)[^\s/?#]*@/g, "$1***@")
+    .replace(/\b(https?:\/\/[^\s/?#]+)[/?#]\S*/g, "$1/***")
+    .replace(/(\w+:\/\/[^\s?]*)\?\S*/g, "$1?***");
 
 const isExpected = (error: unknown): boolean =>
   error instanceof PeerProblem || (error instanceof Problem && error.code !== "internal");

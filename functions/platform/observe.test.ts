@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { Hono } from "hono";
 import * as v from "valibot";
-import { jsonInput } from "./api.ts";
+import { input, jsonInput } from "./api.ts";
 import { type App, createApp } from "./app.ts";
 import { Problem } from "./problem.ts";
 import type { CallEnv } from "./receive.ts";
@@ -15,7 +15,8 @@ const json = { "Content-Type": "application/json" };
 
 function openApp(options: Partial<Parameters<typeof createApp>[0]> = {}, telemetry = warm(testTelemetry())) {
   const app = createApp({ telemetry, info: { title: "things", description: "" }, ...options });
-  app.get("/things/:id", (c) => c.json({ id: c.req.param("id") }));
+  const fits = input("param", v.object({ id: v.pipe(v.string(), v.maxLength(3)) }));
+  app.get("/things/:id", fits, (c) => c.json({ id: c.req.param("id") }));
   app.delete("/things/:id", (c) => c.body(null, 204));
   app.post("/things", jsonInput(v.looseObject({})), (c) => c.json({}, 201));
   app.get("/broken", () => {
@@ -266,6 +267,18 @@ describe("the span of a request", () => {
       "faas.trigger": "http",
       "faas.coldstart": false,
     });
+  });
+
+  it("of a path that does not fit its route, or that no route looks at, does not hold the path", async () => {
+    const { app, telemetry } = openApp();
+    assert.equal((await app.request("/things/planted")).status, 400);
+    assert.equal((await app.request("/any/planted")).status, 200);
+    await telemetry.close();
+    const routes = telemetry.spans.map(({ attributes }) => [attributes["http.route"], attributes["url.path"]]);
+    assert.deepEqual(routes, [
+      ["/things/:id", undefined],
+      ["/any/*", undefined],
+    ]);
   });
 
   it("of a fault holds nothing of the error", async () => {

@@ -87,6 +87,10 @@ function routeOf(c: Context): string {
   return !route || (route.method === "ALL" && route.path === "/*") ? unmatched : route.path;
 }
 
+/** Whether all of a path is known: what stands in place of a parameter only once it has been found to fit. */
+const isKnown = ({ req }: Context, route: string): boolean =>
+  !/[:*]/.test(route) || req.valid("param" as never) !== undefined;
+
 /** Of the semantic conventions for HTTP servers what holds no data of the caller's: no query, no header, no path that is not ours. */
 function spanAttributes(c: Context<CallEnv>, route: string, status: number): Attributes {
   return {
@@ -94,6 +98,6 @@ function spanAttributes(c: Context<CallEnv>, route: string, status: number): Att
     "http.response.status_code": status,
     "url.scheme": c.req.url.startsWith("https:") ? "https" : "http",
     "faas.trigger": "http",
-    ...(route !== unmatched && { "http.route": route, "url.path": c.req.path }),
+    ...(route !== unmatched && { "http.route": route, ...(isKnown(c, route) && { "url.path": c.req.path }) }),
   };
 }

@@ -1,0 +1,2 @@
+/** Reads no variable of OpenTelemetry's. */
+export const otelEntries = {};

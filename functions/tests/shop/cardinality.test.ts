@@ -1,0 +1,3 @@
+import { describeCardinality } from "../cardinality.ts";
+
+describeCardinality({ count: 5_000 });
