@@ -1,5 +1,12 @@
 import { writeFile } from "node:fs/promises";
-import { metrics as catalogue, durationBuckets, logFields, spanAttributes } from "@shop/platform/catalogue";
+import {
+  metrics as catalogue,
+  durationBuckets,
+  logFields,
+  resourceAttributes,
+  spanAttributes,
+  spanNames,
+} from "@shop/platform/catalogue";
 import { shop } from "./shop.ts";
 
 type Declared = { type: string; help: string; unit?: string; labels: readonly string[]; functions?: readonly string[] };
@@ -27,15 +34,19 @@ What each function tells of itself, and nothing else: a name that is not here is
 
 At \`/metrics\` of each process, in the Prometheus text format 0.0.4 or in OpenMetrics 1.0. Every series has the label \`service\` besides those
 below; a label without a value is left out. In OpenMetrics every counter, histogram and summary says when it began (\`_created\`), and
-histograms have exemplars of the spans that were sampled. Bounds of the histograms, in seconds: ${durationBuckets.join(", ")}.
+histograms have exemplars of the spans that were sampled, where a collector keeps them. Bounds of the histograms, in seconds: ${durationBuckets.join(", ")}.
 
 ${table(["name", "type", "unit", "labels", "functions", "meaning"], metricRows)}
 
-## Span attributes
+## Spans
 
 Sent by OTLP to \`OTEL_EXPORTER_OTLP_ENDPOINT\`; without one, nowhere.
 
-${table(["attribute", "meaning"], rowsOf(spanAttributes))}
+${table(["name", "of"], rowsOf(spanNames))}
+
+${table(["attribute of a span", "meaning"], rowsOf(spanAttributes))}
+
+${table(["attribute of the resource", "meaning"], rowsOf(resourceAttributes))}
 
 ## Log fields
 

@@ -49,7 +49,7 @@ export async function openMiniature(options: MiniatureOptions): Promise<Miniatur
   }
 
   function env(name: string): Environment {
-    const { DATABASE_URL: _, ...rest } = options.env;
+    const { DATABASE_URL: _, OTEL_SERVICE_NAME: __, ...rest } = options.env; // one name for five functions is none
     const { ownsData = false, peers = {} } = functions.find((one) => one.name === name) ?? {};
     const peerUrls = Object.entries(peers).map(([variable, peer]) => [variable, url(peer)]);
     const databaseUrl = ownsData ? { DATABASE_URL: databaseUrls[name] } : {};

@@ -54,6 +54,7 @@ export function banner({ url, databaseUrl, targetsUrl, tracesUrl, windowMs, read
 function withoutSecrets(url: string): string {
   const shown = new URL(url);
   if (shown.password) shown.password = "***";
+  else shown.username = ""; // of a collector's URL that is a token
   shown.search = "";
   return shown.href;
 }

@@ -8,6 +8,6 @@ import { addRoutes } from "./routes.ts";
 program({ service: "frontend", config, env: process.env }, ({ config, telemetry }) => {
   const forward = createForwarder({ name: "gateway", baseUrl: config.GATEWAY_URL, metrics: telemetry.metrics });
   const timeoutMs = config.REQUEST_TIMEOUT_MS;
-  const app = addRoutes(createApp({ telemetry, edge: true, outermost: true, timeoutMs }), { forward });
+  const app = addRoutes(createApp({ telemetry, position: "outermost", timeoutMs }), { forward });
   serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry });
 });

@@ -22,7 +22,7 @@ const nobody: Fetch = async () => {
 function openFrontend(fetch: Fetch = nobody) {
   const telemetry = { ...testTelemetry({ service: "frontend" }), log };
   const forward = createForwarder({ name: "gateway", baseUrl: "http://gateway", metrics: telemetry.metrics, fetch });
-  return addRoutes(createApp({ telemetry, edge: true, outermost: true }), { forward });
+  return addRoutes(createApp({ telemetry, position: "outermost" }), { forward });
 }
 
 const visit = (headers: Record<string, string> = {}) => openFrontend().request("/", { headers });

@@ -15,6 +15,6 @@ program({ service: "gateway", config, env: process.env }, ({ config, telemetry }
   });
   const info = { title: "The shop", description: "The public API of the shop." };
   const timeoutMs = config.REQUEST_TIMEOUT_MS;
-  const app = addRoutes(createApp({ telemetry, info, edge: true, summary: true, timeoutMs }), { service });
+  const app = addRoutes(createApp({ telemetry, info, position: "edge", summary: true, timeoutMs }), { service });
   serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry });
 });

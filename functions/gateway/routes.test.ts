@@ -27,7 +27,7 @@ function openGateway(answer: Answer, { timeoutMs = 10_000, telemetry = testTelem
   const peer = (name: string) => createPeer({ name, baseUrl: `http://${name}`, metrics: telemetry.metrics, fetch });
   const service = createService({ orders: peer("orders"), inventory: peer("inventory"), users: peer("users") });
   const info = { title: "The shop", description: "The public API." };
-  const app = createApp({ telemetry: { ...telemetry, log }, info, edge: true, summary: true, timeoutMs });
+  const app = createApp({ telemetry: { ...telemetry, log }, info, position: "edge", summary: true, timeoutMs });
   return addRoutes(app, { service });
 }
 

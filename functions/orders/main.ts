@@ -21,8 +21,8 @@ program({ service: "orders", config, env: process.env }, async ({ config, teleme
   if (command === "settle") {
     const step = { telemetry, name: "settle", timeoutMs: settleStepTimeoutMs };
     const count = await service.settle((work) => backgroundCall(step, work));
-    if (count.settled + count.failed > 0) log.info(count, "settle");
-    await telemetry.close();
+    const spans = await telemetry.close();
+    if (count.settled + count.failed > 0) log.info({ ...count, ...spans }, "settle");
     return exit(log, count.failed === 0 ? 0 : 1);
   }
   if (command !== "serve") throw new Error(`Cannot run "${command}": should be serve or settle`);

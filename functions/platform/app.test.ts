@@ -185,7 +185,7 @@ describe("a call", () => {
   });
 
   it("ignores every foreign deadline at the edge", async () => {
-    assert.equal(await deadlineOf(nowMs + 2_500, { edge: true }), nowMs + 10_000);
+    assert.equal(await deadlineOf(nowMs + 2_500, { position: "edge" }), nowMs + 10_000);
   });
 
   it("aborts what its handler does when the deadline comes", async () => {

@@ -15,6 +15,7 @@ import { observe } from "./observe.ts";
 import { PeerProblem, Problem, problemMediaType } from "./problem.ts";
 import { type CallEnv, receive } from "./receive.ts";
 import type { Telemetry } from "./telemetry.ts";
+import type { Position } from "./tracing.ts";
 
 /** A Hono application whose handlers find their {@link Call} in `c.var.call`. */
 export type App = Hono<CallEnv>;
@@ -23,10 +24,8 @@ type AppOptions = {
   telemetry: Telemetry;
   /** What `/openapi.json` says of the function; without it there is none. */
   info?: { title: string; description: string };
-  /** At the public edge foreign deadlines are ignored, and of a foreign trace all but its id. */
-  edge?: boolean;
-  /** Whether no function of ours calls this one, so that its spans are the roots of their traces. */
-  outermost?: boolean;
+  /** Whom to believe: outside the shop foreign deadlines are ignored, and of a foreign trace all but its ids. */
+  position?: Position;
   /** Whether `http_request_summary_seconds` is kept. */
   summary?: boolean;
   /** How long a request without a deadline may take, in milliseconds. */
@@ -41,8 +40,7 @@ const apiPolicy = "default-src 'none'; frame-ancestors 'none'";
 export function createApp({
   telemetry,
   info,
-  edge = false,
-  outermost = false,
+  position = "inside",
   summary = false,
   timeoutMs = deadlineDefaultMs,
   clock = Date.now,
@@ -53,7 +51,7 @@ export function createApp({
   app.get("/metrics", exposeMetrics(telemetry.metrics));
 
   app.use(requestId({ limitLength: 64 }));
-  app.use(receive({ telemetry, edge, outermost, timeoutMs, clock }));
+  app.use(receive({ telemetry, position, timeoutMs, clock }));
   app.use(...observe({ telemetry, summary }));
   app.use(secureHeaders());
   app.use(defaultHeaders);

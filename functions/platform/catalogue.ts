@@ -42,7 +42,7 @@ export const metrics = {
   },
   orders_total: {
     type: "counter",
-    help: "Orders that this process settled, by their final status; the ledger of all orders is in the database.",
+    help: "Orders that this process settled, by their final status; the ledger of all orders, also those that maintenance settled, is in the database.",
     labels: ["status"],
     functions: ["orders"],
   },
@@ -93,15 +93,38 @@ export const spanAttributes = {
   "url.full": "the URL asked for, without the query",
   "server.address": "the host asked",
   "server.port": "the port asked",
-  "service.peer.name": "the function asked",
+  "server.service.name": "the function asked",
   "error.type": "what went wrong: a problem's code, a status, an SQLSTATE, or an error's class",
   "db.system.name": "postgresql",
   "db.namespace": "the database",
   "db.operation.name": "the SQL command",
   "db.query.summary": "the SQL command and its table",
-  "db.query.text": "the statement, with placeholders for its parameters",
+  "db.query.text": "the statement, with placeholders for its values",
+  "db.response.status_code": "the SQLSTATE of a statement that failed",
   "faas.trigger": "http",
   "faas.coldstart": "whether the request came before this process's first reply",
+} as const;
+
+/** Every attribute of the process that speaks, besides those of `OTEL_RESOURCE_ATTRIBUTES`. */
+export const resourceAttributes = {
+  "service.name": "the function, or what `OTEL_SERVICE_NAME` says",
+  "service.instance.id": "the process, a random UUID",
+  "faas.name": "the function",
+  "faas.version": "the revision, as Knative names it",
+  "faas.instance": "the process again",
+  "telemetry.sdk.language": "nodejs",
+  "telemetry.sdk.name": "opentelemetry",
+  "telemetry.sdk.version": "the SDK's",
+} as const;
+
+/** Every form the name of a span can have. */
+export const spanNames = {
+  "{method} {route}": "a request received (the method alone when no route matched, `HTTP` for an unknown one)",
+  "{method}": "a request to a peer, one span an attempt",
+  connect: "the wait for a connection to the database, when none was free",
+  "{command} {table}": "a statement",
+  "boot {phase}": "a phase of the start, below the first request: modules, config, listen, idle",
+  settle: "one step of maintenance",
 } as const;
 
 /** Every field a line of the log can have. */

@@ -213,6 +213,28 @@ describe("the spans of a transaction", () => {
     }
   });
 
+  it("say what the server answered where it refuses a statement, and nothing of it elsewhere", async () => {
+    await using database = open();
+    const spans = await trace(database, async (tx) => {
+      await tx.query("select 1");
+      await tx.query("select * from nothing");
+    });
+    const answered = spans.map(({ name, attributes }) => [name, attributes["db.response.status_code"]]);
+    assert.deepEqual(answered.slice(-3), [
+      ["BEGIN", undefined],
+      ["SELECT", undefined],
+      ["SELECT nothing", "42P01"],
+    ]);
+  });
+
+  it("hold no number of the call's own in the text of BEGIN", async () => {
+    await using database = open();
+    const spans = await trace(database, (tx) => tx.query("select 1"));
+    const begin = spans.find(({ name }) => name === "BEGIN")?.attributes["db.query.text"];
+    assert.match(`${begin}`, /^begin;\s+set local statement_timeout = \?;/);
+    assert.doesNotMatch(`${begin}`, /\d/);
+  });
+
   it("are marked where the work goes on after a failure, and the rest is not", async () => {
     await using database = open();
     const spans = await trace(database, async (tx) => {

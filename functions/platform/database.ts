@@ -105,10 +105,19 @@ function traced(client: pg.PoolClient, { attributes }: Database, trace: Trace): 
     query: (text, values) => {
       const operation = (/\w+/.exec(text)?.[0] ?? "").toUpperCase();
       const name = [operation, tablePattern.exec(text)?.[1]].filter(Boolean).join(" ");
-      const statement = { "db.operation.name": operation, "db.query.summary": name, "db.query.text": text };
-      return trace.child({ name, kind: "client", attributes: { ...attributes, ...statement } }, () =>
-        client.query(text, values),
-      );
+      const statement = {
+        "db.operation.name": operation,
+        "db.query.summary": name,
+        "db.query.text": text.replace(/= \d+/g, "= ?"), // the timeouts of `begin`, which takes no parameters
+      };
+      return trace.child({ name, kind: "client", attributes: { ...attributes, ...statement } }, async (span) => {
+        try {
+          return await client.query(text, values);
+        } catch (error) {
+          if (error instanceof pg.DatabaseError) span.set({ "db.response.status_code": error.code ?? "" });
+          throw error;
+        }
+      });
     },
   };
 }

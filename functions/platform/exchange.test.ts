@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import * as v from "valibot";
+import { createBoot } from "./boot.ts";
 import { createPeer } from "./client.ts";
+import { readConfig } from "./config.ts";
 import { exchange, exchangeDurations } from "./exchange.ts";
-import { aborted, testCall, testTelemetry } from "./testing.ts";
+import { otelEntries } from "./otel-config.ts";
+import { createTelemetry } from "./telemetry.ts";
+import { aborted, captureLog, testCall, testTelemetry } from "./testing.ts";
 
 type Fetch = (request: Request) => Promise<Response>;
 
@@ -114,6 +118,40 @@ describe("of a request to a peer, the duration and the client's span tell the sa
   });
 });
 
+describe("the duration of a request to a peer", () => {
+  it("is in seconds", async () => {
+    const delayMs = 50;
+    const late: Fetch = async () => {
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      return Response.json({ item1: 1 });
+    };
+    const startMs = performance.now();
+    const { telemetry } = await ask(late);
+    const elapsedS = (performance.now() - startMs) / 1000;
+    const sumS = (await telemetry.value(`${duration}_sum`)) ?? 0;
+    assert.ok(sumS > (delayMs - 2) / 1000 && sumS < elapsedS, `${sumS} of ${elapsedS} s`); // a timer may be early by 1 ms
+  });
+
+  it("has the client's span as its exemplar", async () => {
+    const { telemetry, call, spans } = await ask(stock);
+    const shown = await telemetry.metrics.expose("application/openmetrics-text");
+    const exemplars = [...shown.matchAll(/ # \{(.*?)\}/g)].map(([, labels]) => labels);
+    assert.deepEqual(exemplars, [`trace_id="${call.trace.traceId}",span_id="${spans[0]?.spanContext().spanId}"`]);
+  });
+
+  it("has no exemplar where no collector is named, for nobody could look it up", async () => {
+    const { log } = captureLog();
+    const config = readConfig(otelEntries, {});
+    const telemetry = createTelemetry({ service: "orders", log, boot: createBoot(), config });
+    const { metrics } = telemetry;
+    const peer = createPeer({ name: "inventory", baseUrl: "http://inventory", metrics, fetch: stock });
+    await peer.request({ method: "GET", path: "/", answers }, testCall({ telemetry }));
+    const shown = await metrics.expose("application/openmetrics-text");
+    assert.match(shown, new RegExp(`^${duration}_count\\{.*\\} 1$`, "m"));
+    assert.doesNotMatch(shown, / # \{/);
+  });
+});
+
 describe("each attempt", () => {
   it("has a duration and a span of its own, and is what the peer sees as its parent", async () => {
     const parents: (string | null)[] = [];
@@ -162,7 +200,7 @@ describe("the span of a request to a peer", () => {
       assert.deepEqual(spans[0]?.attributes, {
         "http.request.method": "GET",
         "http.response.status_code": 200,
-        "service.peer.name": "inventory",
+        "server.service.name": "inventory",
         "server.address": host,
         "server.port": port,
         "url.full": url,

@@ -35,17 +35,19 @@ export async function exchange<T>(
   const method = methodName(request.method);
   let status: number | undefined;
   let errorType = "";
+  let exemplarLabels: object = {};
   const attributes = {
     "http.request.method": method,
-    "service.peer.name": peer,
+    "server.service.name": peer,
     "server.address": url.hostname,
     "server.port": Number(url.port || (url.protocol === "https:" ? 443 : 80)),
     "url.full": `${url.origin}${url.pathname}`,
     ...(resend > 0 && { "http.request.resend_count": resend }),
   };
   try {
-    return await call.trace.child({ name: spanName(method), kind: "client", attributes }, (span) =>
-      work({
+    return await call.trace.child({ name: spanName(method), kind: "client", attributes }, (span) => {
+      exemplarLabels = span.exemplar;
+      return work({
         headers: span.headers,
         answered(response) {
           status = response.status;
@@ -53,13 +55,13 @@ export async function exchange<T>(
           span.set({ "http.response.status_code": status });
           if (status >= 400) span.fail(`${status}`);
         },
-      }),
-    );
+      });
+    });
   } catch (error) {
     if (!(error instanceof PeerProblem)) errorType = errorTypeOf(error);
     throw error;
   } finally {
     const labels = { peer, method, status_code: status === undefined ? "" : `${status}`, error_type: errorType };
-    durations.observe({ labels, value: (performance.now() - startMs) / 1000 });
+    durations.observe({ labels, value: (performance.now() - startMs) / 1000, exemplarLabels });
   }
 }

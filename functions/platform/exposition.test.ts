@@ -187,6 +187,32 @@ describe("_created", () => {
     });
   }
 
+  it("of a series that appears while an exposition is written is when that one began", async () => {
+    const { registry, orders } = openRegistry();
+    const clock = fakeClock(startedMs + 1_000);
+    const write = createExposition({ registry, startedMs, now: clock.now });
+    const reading = Promise.withResolvers<void>();
+    const read = Promise.withResolvers<void>();
+    new Gauge({
+      name: "slow",
+      help: "Slow.",
+      registers: [registry],
+      async collect() {
+        reading.resolve();
+        await read.promise;
+      },
+    });
+    const first = write("text/plain");
+    await reading.promise;
+    clock.advance(1_000);
+    orders.inc({ status: "CONFIRMED" });
+    clock.advance(1_000);
+    read.resolve();
+    assert.doesNotMatch(await first, /^orders_total/m);
+    const created = createdIn(await write("application/openmetrics-text"));
+    assert.deepEqual(created, { 'orders_created{status="CONFIRMED"}': (startedMs + 1_000) / 1000 });
+  });
+
   it("is kept for each series apart, whatever the order of its labels, and for no gauge", async () => {
     const series: Sample[] = [{ labels: { a: "1", b: "2" }, value: 1 }];
     const registry = {

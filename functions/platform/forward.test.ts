@@ -15,7 +15,7 @@ type Options = { timeoutMs?: number; telemetry?: ReturnType<typeof testTelemetry
 
 function openApp(baseUrl: string, { telemetry = warm(testTelemetry()), ...options }: Options = {}) {
   const forward = createForwarder({ name: "gateway", baseUrl, metrics: telemetry.metrics });
-  const app = createApp({ telemetry, edge: true, ...options });
+  const app = createApp({ telemetry, position: "edge", ...options });
   app.all("/api/*", (c) => forward(c.req.raw, c.var.call));
   return app;
 }

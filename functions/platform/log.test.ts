@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { startProcess } from "@shop/dev/process";
 import { createLogger, flushLog, type Logger } from "./log.ts";
 import { PeerProblem, Problem } from "./problem.ts";
-import { captureLog } from "./testing.ts";
+import { captureLog, eventually } from "./testing.ts";
 
 describe("createLogger", () => {
   it("writes one JSON object a line: time as text, level by name, service, no process id and no host", () => {
@@ -145,6 +150,42 @@ describe("createLogger", () => {
     const { log, lines } = captureLog();
     log.error({ err: "planted" }, "request");
     assert.deepEqual(lines[0]?.err, { type: "string", message: "not an Error" });
+  });
+});
+
+describe("a reader that does not read", () => {
+  it("has at most 8 MiB kept for it, and the process lives on", {
+    skip: !("bun" in process.versions) && "Deno writes to a pipe on its main thread",
+  }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shop-log-"));
+    const [main, gate] = [join(folder, "main.ts"), join(folder, "gate")];
+    await writeFile(
+      main,
+      `import { createLogger } from "${new URL("log.ts", import.meta.url).href}";
+      const log = createLogger({ service: "fixture" });
+      for (let i = 0; i < 1_000; i++) {
+        log.info("a line ".repeat(5_000));
+        await new Promise(setImmediate);
+      }
+      process.stderr.write("logged\\n");`,
+    );
+    assert.equal(spawnSync("mkfifo", [gate]).status, 0);
+    const output: string[] = [];
+    const child = startProcess({
+      command: ["/bin/sh", "-c", `"$0" "$1" | { read -r _ < "$2"; wc -c; }`, process.execPath, main, gate],
+      orphanSignal: "SIGKILL",
+      onLine: (line) => output.push(line),
+    });
+    try {
+      await eventually("it has logged 35 MB", () => output.includes("logged"));
+      await writeFile(gate, "read\n");
+      assert.equal((await child.closed).code, 0);
+      const bytes = Number(output.at(-1));
+      assert.ok(bytes > 7 * 2 ** 20 && bytes < 9 * 2 ** 20, `${bytes} bytes`); // the pipe holds some more
+    } finally {
+      child.signal("SIGKILL");
+      await rm(folder, { recursive: true });
+    }
   });
 });
 

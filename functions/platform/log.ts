@@ -6,6 +6,9 @@ export type { Logger } from "pino";
 
 type LogOptions = { service: string; level?: string; destination?: DestinationStream };
 
+/** What may wait for a reader that does not read; beyond it lines are lost, for the process has to live. */
+const unreadMaxBytes = 8 * 1024 * 1024;
+
 /** A logger that writes one JSON object a line to stdout, without ever blocking the event loop on a slow reader. */
 export function createLogger({ service, level = "info", destination }: LogOptions): Logger {
   const log = pino(
@@ -21,7 +24,7 @@ export function createLogger({ service, level = "info", destination }: LogOption
       },
       serializers: { err: (error) => errorFields(error) },
     },
-    destination ?? pino.destination({ dest: 1, sync: false, minLength: 1 }), // with 0 a flush would not wait
+    destination ?? pino.destination({ dest: 1, sync: false, minLength: 1, maxLength: unreadMaxBytes }), // with minLength 0 a flush would not wait
   );
   const { child } = log; // whose fields pino formats for a root only
   log.child = function (this: Logger, fields: object, options?: object) {

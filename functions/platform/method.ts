@@ -1,4 +1,4 @@
-const known = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]);
+const known = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "QUERY"]);
 const other = "_OTHER";
 
 /** A request's method as telemetry has it, never one that a caller made up (OpenTelemetry semantic conventions, HTTP). */

@@ -6,7 +6,6 @@ import { type Attributes, metrics as catalogue } from "./catalogue.ts";
 import { methodName, spanName } from "./method.ts";
 import type { CallEnv } from "./receive.ts";
 import type { Telemetry } from "./telemetry.ts";
-import type { Trace } from "./trace.ts";
 
 type ObserveOptions = {
   telemetry: Telemetry;
@@ -51,7 +50,7 @@ export function observe({ telemetry, summary }: ObserveOptions): MiddlewareHandl
     durations.observe({
       labels: { method, route, status_code: `${status}`, cold: `${cold.length > 0}` },
       value: seconds,
-      exemplarLabels: exemplarOf(trace),
+      exemplarLabels: trace.exemplar as object, // prom-client types them as the metric's own
     });
     quantiles?.observe({ method, route }, seconds);
 
@@ -71,10 +70,6 @@ export function observe({ telemetry, summary }: ObserveOptions): MiddlewareHandl
   };
   return [registerMetrics, finish];
 }
-
-/** Only a span that is kept can be looked up. (prom-client's types take an exemplar's labels for the metric's.) */
-const exemplarOf = ({ sampled, traceId, spanId }: Trace): Record<never, string> =>
-  sampled ? { trace_id: traceId, span_id: spanId } : {};
 
 const unmatched = "unmatched";
 const none = () => "";
@@ -96,7 +91,7 @@ function spanAttributes(c: Context<CallEnv>, route: string, status: number): Att
   return {
     "http.request.method": methodOf(c),
     "http.response.status_code": status,
-    "url.scheme": c.req.url.startsWith("https:") ? "https" : "http",
+    "url.scheme": c.req.header("X-Forwarded-Proto") === "https" || c.req.url.startsWith("https:") ? "https" : "http",
     "faas.trigger": "http",
     ...(route !== unmatched && { "http.route": route, ...(isKnown(c, route) && { "url.path": c.req.path }) }),
   };

@@ -26,7 +26,13 @@ const oneOf = <const T extends readonly [string, ...string[]]>(names: T, unset: 
 
 const ratioText = "should be a number from 0 to 1";
 const ratio = v.optional(
-  v.pipe(v.string(), v.regex(/^(0|1|[01]?\.\d{1,9})$/, ratioText), v.transform(Number), v.maxValue(1, ratioText)),
+  v.pipe(
+    v.string(),
+    v.regex(/^[\d.]+(e-?\d+)?$/i, ratioText),
+    v.transform(Number),
+    v.minValue(0, ratioText),
+    v.maxValue(1, ratioText),
+  ),
   "1",
 );
 
@@ -67,19 +73,24 @@ export const otelEntries = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector,
   OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(["http/protobuf"], "http/protobuf"),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: oneOf(["http/protobuf"], "http/protobuf"),
-  OTEL_EXPORTER_OTLP_TIMEOUT: number(1, 60_000, 1_000),
-  OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: v.optional(integer(1, 60_000)),
-  OTEL_BSP_SCHEDULE_DELAY: number(1, 60_000, 1_000),
-  OTEL_BSP_EXPORT_TIMEOUT: number(1, 60_000, 1_500),
+  OTEL_EXPORTER_OTLP_TIMEOUT: number(1, 600_000, 1_000),
+  OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: v.optional(integer(1, 600_000)),
+  OTEL_BSP_SCHEDULE_DELAY: number(1, 600_000, 1_000),
+  OTEL_BSP_EXPORT_TIMEOUT: number(1, 600_000, 1_500),
   OTEL_BSP_MAX_QUEUE_SIZE: number(1, 65_536, 2_048),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: number(1, 65_536, 512),
-  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: number(1, 65_536, 1_024),
+  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: v.optional(integer(1, 65_536)),
+  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: v.optional(integer(1, 65_536)),
   /** Which revision of the function this is; Knative says. */
   K_REVISION: v.optional(v.string()),
 };
 
 /** The parsed form of {@link otelEntries}. */
 export type OtelConfig = v.InferOutput<v.ObjectSchema<typeof otelEntries, undefined>>;
+
+/** The longest text of a span's attribute, in characters. */
+export const attributeLengthMax = (config: OtelConfig): number =>
+  config.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT ?? config.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT ?? 1_024;
 
 /** Where spans go; undefined when nowhere. */
 export function tracesUrl(config: OtelConfig): string | undefined {

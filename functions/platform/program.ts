@@ -28,15 +28,17 @@ export async function program<E extends v.ObjectEntries>(
   const boot = createBoot();
   boot.end("modules");
   let log = createLogger({ service });
+  let telemetry: Telemetry | undefined;
   try {
     const config = readConfig({ ...ownEntries, ...entries } as Entries<E>, env);
     log = createLogger({ service, level: config.LOG_LEVEL as string });
-    const telemetry = createTelemetry({ service, log, boot, config: config as OtelConfig });
+    telemetry = createTelemetry({ service, log, boot, config: config as OtelConfig });
     telemetry.endPhase("config");
     await main({ config, telemetry });
   } catch (error) {
     if (error instanceof ConfigError) log.fatal(error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : "Cannot start");
+    await telemetry?.close();
     await exit(log, 1);
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createApp } from "./app.ts";
 import { DeadlineExceeded } from "./call.ts";
-import { aborted, testTelemetry, warm } from "./testing.ts";
+import { aborted, isSampled, testTelemetry, warm } from "./testing.ts";
 import type { Trace } from "./trace.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
@@ -12,7 +12,7 @@ const from = (flags: string, more: Record<string, string> = {}) => ({
   ...more,
 });
 
-type Options = Pick<Parameters<typeof createApp>[0], "edge" | "outermost" | "timeoutMs"> & {
+type Options = Pick<Parameters<typeof createApp>[0], "position" | "timeoutMs"> & {
   env?: Record<string, string>;
 };
 
@@ -67,7 +67,7 @@ describe("inside, a request's span", () => {
 
 describe("at the edge, a request's span", () => {
   it("keeps the caller's trace id, and is a child of its span", async () => {
-    const { trace, spans } = await receive(from("01"), { edge: true });
+    const { trace, spans } = await receive(from("01"), { position: "edge" });
     assert.equal(trace.traceId, traceId);
     assert.equal(spans[0]?.parentSpanContext?.spanId, callerSpanId);
   });
@@ -75,14 +75,14 @@ describe("at the edge, a request's span", () => {
   it("is kept or not by our own ratio, whatever the caller's flag", async () => {
     for (const outermost of [false, true]) {
       for (const flags of ["00", "01", "02", "03", "ff"]) {
-        const left = await receive(from(flags), { edge: true, outermost, env: never });
+        const left = await receive(from(flags), { position: outermost ? "outermost" : "edge", env: never });
         assert.equal(left.spans.length, 0, flags);
-        assert.equal(left.trace.sampled, false);
+        assert.equal(isSampled(left.trace), false);
         assert.match(left.trace.headers.traceparent ?? "", /-0[02]$/);
 
-        const kept = await receive(from(flags), { edge: true, outermost, env: always });
+        const kept = await receive(from(flags), { position: outermost ? "outermost" : "edge", env: always });
         assert.equal(kept.spans.length, 1, flags);
-        assert.equal(kept.trace.sampled, true);
+        assert.equal(isSampled(kept.trace), true);
         assert.match(kept.trace.headers.traceparent ?? "", /-0[13]$/);
       }
     }
@@ -90,13 +90,15 @@ describe("at the edge, a request's span", () => {
 
   it("passes no foreign tracestate on", async () => {
     for (const outermost of [false, true]) {
-      const { trace } = await receive(from("01", { tracestate: "planted=1" }), { edge: true, outermost });
+      const { trace } = await receive(from("01", { tracestate: "planted=1" }), {
+        position: outermost ? "outermost" : "edge",
+      });
       assert.deepEqual(Object.keys(trace.headers), ["traceparent"]);
     }
   });
 
   it("has no parent where nobody of ours calls, in the trace that the caller named", async () => {
-    const { trace, spans } = await receive(from("01"), { edge: true, outermost: true });
+    const { trace, spans } = await receive(from("01"), { position: "outermost" });
     assert.equal(trace.traceId, traceId);
     assert.equal(spans[0]?.spanContext().traceId, traceId);
     assert.equal(spans[0].parentSpanContext, undefined);
@@ -123,7 +125,7 @@ describe("every line of a request", () => {
 
 describe("requests at once", () => {
   it("never share a span, a trace or a log", async () => {
-    const { app, telemetry } = openApp({ edge: true, outermost: true });
+    const { app, telemetry } = openApp({ position: "outermost" });
     const ids = Array.from({ length: 50 }, (_, index) => `${index}`.padStart(32, "a"));
     const traces = await Promise.all(
       ids.map(async (id) => {

@@ -192,6 +192,25 @@ describe("at SIGTERM a function", () => {
     }
   });
 
+  it("waits for a request whose caller has hung up: its line, its spans, and the account of them", async () => {
+    await using sink = await openSink();
+    await using one = await started({}, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_BSP_SCHEDULE_DELAY: "60000" });
+    const request = http.get(`${one.url}/after/600`, { agent: false }).on("error", () => {});
+    await eventually("the request is in flight", () => one.count("begun") === 1);
+    one.kill("SIGTERM");
+    await eventually("it takes no new one", () => isRefused(`${one.url}/readyz`));
+    request.destroy();
+    assert.equal((await one.closed).code, 0);
+    const told = one.lines().map(({ msg }) => msg);
+    assert.equal(one.count("request"), 1);
+    assert.ok(told.indexOf("request") < told.indexOf("closed"), `${told}`);
+    assert.equal(told.at(-1), "stopped");
+    const servers = sink.spans.filter(({ kind }) => kind === 2).map(({ spanId }) => spanId);
+    assert.deepEqual(servers, [one.lines().find(({ msg }) => msg === "request")?.span_id]);
+    const { spans_exported, spans_dropped } = one.lines().at(-1) ?? {};
+    assert.deepEqual([spans_exported, spans_dropped], [sink.spans.length, 0]);
+  });
+
   it("cuts off a request that outlives every deadline", async () => {
     const first = "const timer = setTimeout; globalThis.setTimeout = (work, ms) => timer(work, ms / 20);";
     await using one = await started({ first });

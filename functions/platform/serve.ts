@@ -24,12 +24,16 @@ const idleTimeoutS = 120;
  */
 export function serve({ fetch, host, port, telemetry, close = async () => {} }: ServeOptions): void {
   const { log } = telemetry;
-  const server = listenOrThrow(fetch, host, port);
+  const work = countWork();
+  const server = listenOrThrow((request) => work.run(() => fetch(request)), host, port);
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
-    await within(drainTimeoutMs, server.stop());
+    await within(
+      drainTimeoutMs,
+      server.stop().then(() => work.done()), // a caller who hangs up leaves his request under way
+    );
     const [spans] = await Promise.all([telemetry.close(), within(closeTimeoutMs, close())]);
     log.info(spans, "stopped");
     await exit(log, 0);
@@ -45,6 +49,28 @@ export function serve({ fetch, host, port, telemetry, close = async () => {} }: 
     await Promise.race([work.catch((err) => log.warn({ err }, "cannot close cleanly")), timeout.promise]);
     clearTimeout(timer);
   }
+}
+
+/** Knows when the last of what it runs has ended. */
+function countWork() {
+  let running = 0;
+  let onIdle = () => {};
+  return {
+    async run(handle: () => Response | Promise<Response>): Promise<Response> {
+      running++;
+      try {
+        return await handle();
+      } finally {
+        running--;
+        if (running === 0) onIdle();
+      }
+    },
+    done: () =>
+      new Promise<void>((resolve) => {
+        onIdle = resolve;
+        if (running === 0) resolve();
+      }),
+  };
 }
 
 type DenoServe = (

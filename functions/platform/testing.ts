@@ -18,6 +18,7 @@ import { createLogger, type Logger } from "./log.ts";
 import { otelEntries } from "./otel-config.ts";
 import { ProblemBody, type ProblemCode, problemMediaType, problems } from "./problem.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import type { Trace } from "./trace.ts";
 
 export { freePort } from "@shop/dev/postgres";
 
@@ -81,6 +82,10 @@ export function warm<T extends Telemetry>(telemetry: T): T {
   for (const phase of phases) telemetry.endPhase(phase);
   return telemetry;
 }
+
+/** Whether what a span causes elsewhere is sampled (W3C Trace Context §3.2.2.5). */
+export const isSampled = ({ headers }: Trace): boolean =>
+  (Number.parseInt(headers.traceparent?.slice(-2) ?? "", 16) & 1) === 1;
 
 /** A call as a request would make one; ends by itself at its deadline, `timeoutMs` from now. */
 export function testCall({

@@ -15,7 +15,8 @@ import { writeTraceContext } from "./trace-context.ts";
 export type Trace = {
   readonly traceId: string;
   readonly spanId: string;
-  readonly sampled: boolean;
+  /** Labels by which a measurement leads to this span; none when it is not kept, and so cannot be looked up. */
+  readonly exemplar: Record<string, string>;
   /** What a request to a peer must carry to have this span as its parent (W3C Trace Context). */
   readonly headers: Record<string, string>;
   set(attributes: Attributes): void;
@@ -37,8 +38,18 @@ type ChildOptions = {
 
 const kinds = { client: SpanKind.CLIENT, internal: SpanKind.INTERNAL };
 
-/** Wraps a started span; `random` says whether the caller's flag did (Trace Context Level 2). */
-export function createTrace(tracer: Tracer, span: Span, random: boolean, now = anchoredClock()): Trace {
+type TraceOptions = {
+  tracer: Tracer;
+  span: Span;
+  /** Whether the caller's flag said that the trace id is random (Trace Context Level 2). */
+  random?: boolean;
+  /** Whether sampled spans are sent anywhere. */
+  kept: boolean;
+  now?: () => number;
+};
+
+/** Wraps a started span. */
+export function createTrace({ tracer, span, random = false, kept, now = anchoredClock() }: TraceOptions): Trace {
   const { traceId, spanId, traceFlags } = span.spanContext();
   const below = api.setSpan(ROOT_CONTEXT, span);
   const fail = (errorType: string) => {
@@ -48,13 +59,13 @@ export function createTrace(tracer: Tracer, span: Span, random: boolean, now = a
   return {
     traceId,
     spanId,
-    sampled: (traceFlags & TraceFlags.SAMPLED) !== 0,
+    exemplar: kept && traceFlags & TraceFlags.SAMPLED ? { trace_id: traceId, span_id: spanId } : {},
     headers: writeTraceContext(span.spanContext(), random),
     set: (attributes) => span.setAttributes(attributes),
     fail,
     async child({ name, kind = "internal", attributes = {} }, work) {
       const started = tracer.startSpan(name, { kind: kinds[kind], attributes, startTime: now() }, below);
-      const child = createTrace(tracer, started, random, now);
+      const child = createTrace({ tracer, span: started, random, kept, now });
       try {
         return await work(child);
       } catch (error) {

@@ -4,15 +4,15 @@ import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import { readConfig } from "./config.ts";
 import type { Outcome } from "./delivery.ts";
 import { otelEntries } from "./otel-config.ts";
-import { eventually } from "./testing.ts";
+import { eventually, isSampled } from "./testing.ts";
 import type { Trace } from "./trace.ts";
-import { createTracing } from "./tracing.ts";
+import { createTracing, type Position } from "./tracing.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 
 type Env = Record<string, string>;
-type Received = { edge?: boolean; outermost?: boolean };
+type Received = { position?: Position };
 
 /** Tracing as a function has it, and the spans it has exported. */
 function open(env: Env = {}, exporter?: SpanExporter) {
@@ -34,8 +34,8 @@ function open(env: Env = {}, exporter?: SpanExporter) {
     tracing,
     spans,
     account,
-    receive(headers: Record<string, string> = {}, { edge = false, outermost = false }: Received = {}): Trace {
-      return tracing.receive({ headers: new Headers(headers), edge, outermost });
+    receive(headers: Record<string, string> = {}, { position = "inside" }: Received = {}): Trace {
+      return tracing.receive({ headers: new Headers(headers), position });
     },
     /** The one span there is, once it is exported. */
     async exported(trace: Trace): Promise<ReadableSpan> {
@@ -71,14 +71,14 @@ describe("a span received", () => {
 
   it("at the edge has its caller as parent, and nothing of its tracestate", async () => {
     const { receive, exported } = open();
-    const trace = receive({ ...unsampled, tracestate: "a=1" }, { edge: true });
+    const trace = receive({ ...unsampled, tracestate: "a=1" }, { position: "edge" });
     assert.deepEqual(trace.headers, { traceparent: `00-${traceId}-${trace.spanId}-01` });
     assert.equal((await exported(trace)).parentSpanContext?.spanId, spanId);
   });
 
   it("of the outermost function is a root in its caller's trace", async () => {
     const { receive, exported, tracing } = open();
-    const trace = receive({ ...unsampled, tracestate: "a=1" }, { edge: true, outermost: true });
+    const trace = receive({ ...unsampled, tracestate: "a=1" }, { position: "outermost" });
     assert.deepEqual(trace.headers, { traceparent: `00-${traceId}-${trace.spanId}-01` });
     const span = await exported(trace);
     assert.equal(span.parentSpanContext, undefined);
@@ -93,8 +93,11 @@ describe("a span received", () => {
       const headers = { traceparent: `00-${idOf(i + 1)}-${spanId}-01` };
       const outermost = i % 2 === 0;
       await Promise.resolve();
-      const trace = receive(headers, { edge: true, outermost });
-      const fresh = [receive({}, { edge: true, outermost }).traceId, tracing.begin("work").traceId];
+      const trace = receive(headers, { position: outermost ? "outermost" : "edge" });
+      const fresh = [
+        receive({}, { position: outermost ? "outermost" : "edge" }).traceId,
+        tracing.begin("work").traceId,
+      ];
       const children = [0, 1].map(() =>
         trace.child({ name: "child" }, async (child) => {
           await new Promise(setImmediate);
@@ -129,7 +132,7 @@ describe("sampling", () => {
       const { receive, account, spans, tracing } = open({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: ratio });
       const traces = [receive(), receive(sampled), receive(unsampled)];
       assert.deepEqual(
-        traces.map((trace) => trace.sampled),
+        traces.map((trace) => isSampled(trace)),
         expected,
       );
       assert.deepEqual(
@@ -147,7 +150,7 @@ describe("sampling", () => {
   it("by ratio keeps what the ratio says, and all of it at 1", () => {
     for (const name of ["traceidratio", "parentbased_traceidratio"]) {
       const { receive } = open({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: "1" });
-      for (let i = 0; i < 100; i++) assert.ok(receive().sampled);
+      for (let i = 0; i < 100; i++) assert.ok(isSampled(receive()));
     }
   });
 
@@ -162,12 +165,12 @@ describe("sampling", () => {
       let kept = 0;
       for (let i = 0; i < count; i++) {
         const id = crypto.randomUUID().replaceAll("-", "");
-        const [one, other] = ["01", "00"].map((flag) =>
-          receive({ traceparent: `00-${id}-${spanId}-${flag}` }, { edge: true, outermost }),
-        );
-        assert.equal(one?.traceId, id);
-        assert.equal(one?.sampled, other?.sampled, id);
-        if (one?.sampled) kept += 1;
+        const position = outermost ? "outermost" : "edge";
+        const flagged = (flag: string) => receive({ traceparent: `00-${id}-${spanId}-${flag}` }, { position });
+        const [one, other] = [flagged("01"), flagged("00")];
+        assert.equal(one.traceId, id);
+        assert.equal(isSampled(one), isSampled(other), id);
+        if (isSampled(one)) kept += 1;
       }
       const deviation = Math.sqrt(count * ratio * (1 - ratio));
       assert.ok(Math.abs(kept - count * ratio) < 5 * deviation, `${kept} of ${count}`);
@@ -177,16 +180,16 @@ describe("sampling", () => {
   it("at the edge is the same in every function of the chain, so that no trace has holes", () => {
     const { receive } = open({ OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.5" });
     for (let i = 0; i < 1_000; i++) {
-      const outer = receive({}, { edge: true, outermost: true });
-      const edge = receive(outer.headers, { edge: true });
+      const outer = receive({}, { position: "outermost" });
+      const edge = receive(outer.headers, { position: "edge" });
       const inner = receive(edge.headers);
-      assert.deepEqual([edge.sampled, inner.sampled], [outer.sampled, outer.sampled]);
+      assert.deepEqual([isSampled(edge), isSampled(inner)], [isSampled(outer), isSampled(outer)]);
     }
   });
 
   it("is off where OTEL_SDK_DISABLED says so, with trace ids all the same", async () => {
     const { receive, tracing, account, spans } = open({ OTEL_SDK_DISABLED: "true", OTEL_TRACES_SAMPLER: "always_on" });
-    const traces = [receive(), receive(sampled), receive(sampled, { edge: true }), tracing.begin("work")];
+    const traces = [receive(), receive(sampled), receive(sampled, { position: "edge" }), tracing.begin("work")];
     for (const trace of traces) {
       assert.match(trace.headers.traceparent ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
       trace.end();
@@ -281,12 +284,42 @@ describe("a child span", () => {
   });
 });
 
+describe("the spans of one millisecond", () => {
+  it("keep their order", async () => {
+    const { receive, tracing, spans } = open();
+    const trace = receive();
+    const names = Array.from({ length: 20 }, (_, i) => `${i}`);
+    for (const name of names) await trace.child({ name }, async () => {});
+    await tracing.close(10_000);
+    const starts = spans.map(({ startTime: [s, ns] }) => BigInt(s) * 1_000_000_000n + BigInt(ns));
+    const inOrder = starts.every((ns, i) => i === 0 || ns > (starts[i - 1] as bigint));
+    assert.ok(inOrder, `${starts}`);
+    assert.ok(new Set(starts.map((ns) => ns / 1_000_000n)).size < names.length, "some share a millisecond");
+  });
+});
+
 describe("an attribute", () => {
   it("has at most 1024 characters", async () => {
     const { receive, exported } = open();
     const trace = receive();
     trace.set({ "db.query.text": "x".repeat(5_000) });
     assert.equal(`${(await exported(trace)).attributes["db.query.text"]}`.length, 1_024);
+  });
+
+  it("has at most as many as the environment says, of spans before that of all", async () => {
+    const all = { OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: "10" };
+    const ofSpans = { OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: "20" };
+    const limits: [Env, number][] = [
+      [all, 10],
+      [ofSpans, 20],
+      [{ ...all, ...ofSpans }, 20],
+    ];
+    for (const [env, length] of limits) {
+      const { receive, exported } = open(env);
+      const trace = receive();
+      trace.set({ "db.query.text": "x".repeat(50) });
+      assert.equal((await exported(trace)).attributes["db.query.text"], "x".repeat(length));
+    }
   });
 });
 

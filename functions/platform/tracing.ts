@@ -1,4 +1,11 @@
-import { trace as api, ROOT_CONTEXT, SpanKind, TraceFlags } from "@opentelemetry/api";
+import {
+  trace as api,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  type SpanOptions,
+  TraceFlags,
+} from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
@@ -13,17 +20,19 @@ import {
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
 import { createDelivery, type Outcome } from "./delivery.ts";
-import { type OtelConfig, tracesUrl } from "./otel-config.ts";
+import { attributeLengthMax, type OtelConfig, tracesUrl } from "./otel-config.ts";
 import { createTrace, type Trace } from "./trace.ts";
 import { readTraceContext } from "./trace-context.ts";
 
-type ReceiveOptions = {
-  headers: Pick<Headers, "get">;
-  /** The trace id is kept; the foreign sampled flag and `tracestate` are not. */
-  edge: boolean;
-  /** Nothing of ours calls this function, so its span is the trace's root, whatever the caller says. */
-  outermost: boolean;
-};
+/**
+ * Who calls a function: functions of ours; anybody, so that the foreign sampled flag and `tracestate` are ignored; or anybody but
+ * functions of ours, so that its span is the trace's root, whatever the caller says.
+ */
+export type Position = "inside" | "edge" | "outermost";
+
+type ReceiveOptions = { headers: Pick<Headers, "get">; position: Position };
+
+type Origin = { random?: boolean; parent?: SpanContext };
 
 /** Where the spans of one process begin. */
 export type Tracing = {
@@ -61,7 +70,7 @@ export function createTracing({ service, config, count, exporter = openExporter(
     resource: describeProcess(service, config),
     sampler,
     idGenerator: ids,
-    spanLimits: { attributeValueLengthLimit: config.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT },
+    spanLimits: { attributeValueLengthLimit: attributeLengthMax(config) },
     spanProcessors: delivery ? [delivery] : [],
   });
   const tracer = provider.getTracer("@shop/platform");
@@ -72,24 +81,35 @@ export function createTracing({ service, config, count, exporter = openExporter(
       ? TraceFlags.SAMPLED
       : TraceFlags.NONE;
 
-  function receive({ headers, edge, outermost }: ReceiveOptions): Trace {
+  function start(name: string, options: SpanOptions, { random = false, parent }: Origin = {}): Trace {
+    const context = parent ? api.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
+    return createTrace({
+      tracer,
+      span: tracer.startSpan(name, options, context),
+      random,
+      kept: delivery !== undefined,
+    });
+  }
+
+  function receive({ headers, position }: ReceiveOptions): Trace {
     const options = { kind: SpanKind.SERVER };
     const caller = readTraceContext(headers);
-    if (!caller) return createTrace(tracer, tracer.startSpan("request", options, ROOT_CONTEXT), false);
+    if (!caller) return start("request", options);
     const { random, traceState, ...span } = caller;
-    if (outermost) {
+    if (position === "outermost") {
       ids.next(caller.traceId);
-      return createTrace(tracer, tracer.startSpan("request", options, ROOT_CONTEXT), random);
+      return start("request", options, { random });
     }
-    const parent = edge
-      ? { ...span, traceFlags: decide(caller.traceId) }
-      : { ...span, ...(traceState && { traceState }) };
-    return createTrace(tracer, tracer.startSpan("request", options, api.setSpanContext(ROOT_CONTEXT, parent)), random);
+    const parent =
+      position === "edge"
+        ? { ...span, traceFlags: decide(caller.traceId) }
+        : { ...span, ...(traceState && { traceState }) };
+    return start("request", options, { random, parent });
   }
 
   return {
     receive,
-    begin: (name) => createTrace(tracer, tracer.startSpan(name, {}, ROOT_CONTEXT), false),
+    begin: (name) => start(name, {}),
     async close(timeoutMs) {
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, timeoutMs);

@@ -67,6 +67,8 @@ export async function placeCountedOrder(shop: Shop): Promise<string> {
   assert.equal(traceIds.size, 1);
   assert.match(traceId, /^[0-9a-f]{32}$/);
   assert.deepEqual(moved(before, await readCounters(shop)), movedByAnOrder);
+  const lines = shop.lines.slice(from).filter((line) => line.includes('"msg":"request"'));
+  assert.equal(lines.length, 4, "each function has logged it once");
   return traceId;
 }
 
@@ -77,7 +79,7 @@ const counts = (name: string, labels: string): [string, number][] => [
   [`${name} http_request_duration_seconds_count{${labels}}`, 1],
 ];
 
-/** Every counter of every function that an order for two of item3 moves, and by how much. */
+/** Every counter of every function that an order for two of item3, at 6.90 EUR, moves, and by how much. */
 const movedByAnOrder = Object.fromEntries([
   ...counts("frontend", "method=POST,route=/api/*,status_code=201"),
   ["frontend http_client_request_duration_seconds_count{method=POST,peer=gateway,status_code=201}", 1],
@@ -87,7 +89,7 @@ const movedByAnOrder = Object.fromEntries([
   ...counts("orders", "method=POST,route=/orders,status_code=201"),
   ["orders http_client_request_duration_seconds_count{method=PUT,peer=inventory,status_code=200}", 1],
   ["orders orders_total{status=CONFIRMED}", 1],
-  ["orders orders_value_total{currency=EUR}", 1380],
+  ["orders orders_value_total{currency=EUR}", 2 * 690],
   ...counts("inventory", "method=PUT,route=/reservations/:orderId,status_code=200"),
   ["inventory inventory_stock_level{item=item3}", -2],
 ]);

@@ -8,7 +8,7 @@ type Parts = { method: string; target: string; headers: string[]; body?: string 
 export type SecretRequests = {
   /** To every operation of a function, as it should be and wrong in every way, and to nothing it has. */
   every(description: Description): RawRequest[];
-  /** One to each operation, as it should be. */
+  /** To each operation, as it should be. */
   good(description: Description): RawRequest[];
 };
 
@@ -16,6 +16,7 @@ const existing = { item: "item1", id: "1", orderId: "ORDER-019cb2c4-6c1f-7d3a-9e
 const traceparent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const json = "Content-Type: application/json";
 const tooLargeBytes = 70_000;
+const goodBodies = 4;
 
 /** At an edge some come with a whole trace of their own; of an inner function's callers all are ours, and their `tracestate` is handed on. */
 export function secretRequests(secrets: Secrets, { edge }: { edge: boolean }): SecretRequests {
@@ -23,7 +24,7 @@ export function secretRequests(secrets: Secrets, { edge }: { edge: boolean }): S
   const encoded = (name: keyof Secrets) => encodeURIComponent(of(name));
 
   const always = [
-    `Host: ${of("Host")}`,
+    `Host: ${of("Host")}.test`,
     `X-Api-Key: ${of("X-Api-Key")}`,
     `Proxy-Authorization: Basic ${btoa(`proxy:${of("Proxy-Authorization")}`)}`,
     `User-Agent: ${of("User-Agent")}`,
@@ -52,7 +53,7 @@ export function secretRequests(secrets: Secrets, { edge }: { edge: boolean }): S
   const key = `Idempotency-Key: ${of("Idempotency-Key")}`;
   const otherKey = `Idempotency-Key: ${of("Idempotency-Key in capitals")}`;
 
-  /** What can stand in the body of an operation that takes one; the first is as it should be. */
+  /** What can stand in the body of an operation that takes one; the first {@link goodBodies} fit. */
   function bodies({ requestBody }: Operation, template: string): { headers: string[]; body: string }[] {
     if (!requestBody) return [];
     const write = (line: object) => JSON.stringify(template.includes("reservations") ? { lines: [line] } : line);
@@ -108,9 +109,12 @@ export function secretRequests(secrets: Secrets, { edge }: { edge: boolean }): S
   return {
     every: (description) => [...operationsOf(description).flatMap((one) => ask(...one)), ...strays].map(framed),
     good: (description) =>
-      operationsOf(description).map(([template, method, operation]) => {
-        const [{ headers, body } = { headers: [], body: "" }] = bodies(operation, template);
-        return framed({ method, target: fill(template, existing) + query, headers: [...known, ...headers], body });
+      operationsOf(description).flatMap(([template, method, operation]) => {
+        const [...parts] = bodies(operation, template).slice(0, goodBodies);
+        if (parts.length === 0) parts.push({ headers: [], body: "" });
+        return parts.map(({ headers, body }) =>
+          framed({ method, target: fill(template, existing) + query, headers: [...known, ...headers], body }),
+        );
       }),
   };
 }

@@ -93,8 +93,8 @@ export async function openStage(runtime: "bun" | "deno", secrets: Secrets): Prom
     async collect() {
       for (const name of names) await stage.end(name);
       sightings.push(...shop.lines.map((text): Sighting => ({ place: "log", text })));
-      sightings.push(...sink.bodies.map((body): Sighting => ({ place: "span", text: body.toString("latin1") })));
       sightings.push(...sink.spans.map((span): Sighting => ({ place: "span", text: JSON.stringify(span) })));
+      sightings.push(...sink.bodies.map((body): Sighting => ({ place: "span", text: body.toString("latin1") })));
     },
     async close() {
       for (const { pool } of databasesOf(scene)) await pool.query(`drop role if exists ${roleName(secrets)}`);

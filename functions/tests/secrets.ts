@@ -6,18 +6,38 @@ export type Place = "log" | "span" | "metric" | "reply";
 /** Text that was told somewhere, byte by byte (latin1) where it came as bytes. */
 export type Sighting = { place: Place; text: string };
 
-type Secret = {
+export type Secret = {
   value: string;
+  /** The parts of it that every encoding for texts leaves as they are; one is enough to know it by. */
+  pieces: string[];
   /** Where it is shown on purpose, and why. */
   allowed?: { places: readonly Place[]; why: string };
 };
 
-const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-const piece = () => Array.from({ length: 12 }, () => letters[randomInt(letters.length)]).join("");
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const piece = () => Array.from({ length: 9 }, () => letters[randomInt(letters.length)]).join("");
 
-/** Three pieces with characters between them that every encoding writes differently. */
-const secret = (): Secret => ({ value: `${piece()}"${piece()}+/${piece()}` });
-const uuid = (): Secret => ({ value: crypto.randomUUID() });
+/** Of letters alone. */
+function word(): Secret {
+  const value = piece();
+  return { value, pieces: [value] };
+}
+
+/** Pieces with characters between them that every encoding writes differently. */
+function secret(): Secret {
+  const pieces = [piece(), piece(), piece()] as const;
+  return { value: `${pieces[0]}"${pieces[1]}+/${pieces[2]}`, pieces: [...pieces] };
+}
+
+function uuid(): Secret {
+  const value = crypto.randomUUID();
+  return { value, pieces: value.split("-").slice(-1) };
+}
+
+const cased = ({ value, pieces }: Secret, change: (text: string) => string): Secret => ({
+  value: change(value),
+  pieces: pieces.map(change),
+});
 
 /** What must never be told, each with a value of its own. */
 export function createSecrets() {
@@ -30,7 +50,7 @@ export function createSecrets() {
     "visitor cookie": uuid(),
     "another cookie": secret(),
     "Idempotency-Key": { ...uuid(), allowed: ownKey },
-    "Idempotency-Key in capitals": { value: crypto.randomUUID().toUpperCase(), allowed: ownKey },
+    "Idempotency-Key in capitals": { ...cased(uuid(), (text) => text.toUpperCase()), allowed: ownKey },
     "malformed Idempotency-Key": secret(),
     "API key in the query": secret(),
     "value in the cursor": secret(),
@@ -43,7 +63,7 @@ export function createSecrets() {
     "item of an order": secret(),
     "quantity of an order": secret(),
     "item that is well formed": {
-      value: piece().toLowerCase(),
+      ...cased(word(), (text) => text.toLowerCase()),
       allowed: {
         places: ["reply", "span"],
         why: "an order shows its lines to its visitor, and a path that fits its route is told",
@@ -58,7 +78,7 @@ export function createSecrets() {
     tracestate: secret(),
     baggage: secret(),
     "X-Request-Id": {
-      value: piece(),
+      ...word(),
       allowed: { places: ["log", "reply"], why: "it is the caller's own name for the request, taken to find it by" },
     },
     "malformed X-Request-Id": secret(),
@@ -66,8 +86,8 @@ export function createSecrets() {
     Referer: secret(),
     "X-Forwarded-For": secret(),
     Forwarded: secret(),
-    Host: { value: `${piece()}.test` },
-    "method of a request": { value: piece() },
+    Host: word(),
+    "method of a request": word(),
     "user of the database": secret(),
     "password of the database": secret(),
     "parameter of the database's URL": secret(),
@@ -82,14 +102,13 @@ export function createSecrets() {
 
 export type Secrets = ReturnType<typeof createSecrets>;
 
-const pieceMin = 12;
 const shownMax = 300;
 
 /** Every secret that is seen where it should not be, with the first text around it. */
 export function leaks(secrets: Record<string, Secret>, sightings: readonly Sighting[]): string[] {
   const texts = sightings.map(({ place, text }) => ({ place, text, folded: text.toLowerCase() }));
-  return Object.entries(secrets).flatMap(([name, { value, allowed }]) => {
-    const forms = formsOf(value);
+  return Object.entries(secrets).flatMap(([name, { pieces, allowed }]) => {
+    const forms = formsOf(pieces);
     for (const { place, text, folded } of texts) {
       const at = allowed?.places.includes(place) ? -1 : positionOf(forms, text, folded);
       if (at >= 0) return [`${name}, in a ${place}: …${text.slice(Math.max(0, at - shownMax), at + shownMax)}…`];
@@ -100,14 +119,11 @@ export function leaks(secrets: Record<string, Secret>, sightings: readonly Sight
 
 type Forms = { inAnyCase: string[]; asIs: string[] };
 
-/** As it is, in small letters, percent-encoded or escaped (its pieces are the same in all these), in hexadecimal, in Base64. */
-function formsOf(value: string): Forms {
-  const pieces = value.split(/[^A-Za-z0-9]+/).filter(({ length }) => length >= pieceMin);
-  return {
-    inAnyCase: pieces.flatMap((piece) => [piece.toLowerCase(), Buffer.from(piece).toString("hex")]),
-    asIs: pieces.flatMap(base64Forms),
-  };
-}
+/** As it is, in small letters, percent-encoded or escaped (all the same to a piece), in hexadecimal, in Base64. */
+const formsOf = (pieces: string[]): Forms => ({
+  inAnyCase: pieces.flatMap((piece) => [piece.toLowerCase(), Buffer.from(piece).toString("hex")]),
+  asIs: pieces.flatMap(base64Forms),
+});
 
 /** Where the first of them is; -1 when none is. */
 function positionOf({ inAnyCase, asIs }: Forms, text: string, folded: string): number {

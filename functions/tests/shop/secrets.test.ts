@@ -5,7 +5,7 @@ import { untilWaiting, whileLocked } from "../lock.ts";
 import type { Behaviour } from "../otlp-sink.ts";
 import { openRaw } from "../raw.ts";
 import { databasesOf, names, openStage, roleName, type Stage } from "../secret-stage.ts";
-import { createSecrets, leaks, type Place } from "../secrets.ts";
+import { createSecrets, leaks, type Place, type Secret } from "../secrets.ts";
 
 /** Every status that a function answers with, and the one it only notes. */
 const statuses = [200, 201, 202, 400, 401, 404, 405, 409, 413, 415, 422, 499, 500, 502, 503, 504];
@@ -15,6 +15,28 @@ const places: Record<Place, string> = {
   metric: "a metric, in either format",
   reply: "a reply, its headers or its body",
 };
+
+describe("the search for secrets", () => {
+  const forms: Record<string, (value: string) => string> = {
+    "as it is": (value) => value,
+    "in small letters": (value) => value.toLowerCase(),
+    "percent-encoded": encodeURIComponent,
+    "escaped in JSON": (value) => JSON.stringify({ [value]: value }),
+    "in hexadecimal": (value) => Buffer.from(value).toString("hex"),
+    "in Base64": btoa,
+    "in Base64 after one byte": (value) => btoa(`:${value}`),
+    "in Base64 between others": (value) => btoa(`u:${value}:u`),
+    "cut off": (value) => value.slice(-12),
+  };
+  for (const [form, write] of Object.entries(forms)) {
+    it(`finds each ${form}`, () => {
+      for (const [name, secret] of Object.entries(createSecrets())) {
+        const found = leaks({ [name]: secret }, [{ place: "metric", text: `a ${write(secret.value)} b` }]);
+        assert.equal(found.length, 1, name);
+      }
+    });
+  }
+});
 
 for (const runtime of ["bun", "deno"] as const) {
   const secrets = createSecrets();
@@ -54,6 +76,15 @@ for (const runtime of ["bun", "deno"] as const) {
         assert.deepEqual(leaks(secrets, there), []);
       });
     }
+
+    it("what is shown on purpose is shown: no exception is older than its reason", () => {
+      for (const [name, { allowed, ...secret }] of Object.entries<Secret>(secrets)) {
+        for (const place of allowed?.places ?? []) {
+          const there = stage.sightings.filter((sighting) => sighting.place === place);
+          assert.equal(leaks({ [name]: secret }, there).length, 1, `${name}, in a ${place}`);
+        }
+      }
+    });
 
     it("the same search finds every one in what was sent", () => {
       const all = leaks(secrets, [{ place: "metric", text: stage.sent.join("\n") }]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { logFields, metrics, spanAttributes } from "@shop/platform/catalogue";
+import { logFields, metrics, resourceAttributes, spanAttributes, spanNames } from "@shop/platform/catalogue";
 import { telemetryPage } from "../../dev/docs-telemetry.ts";
 
 describe("functions/TELEMETRY.md", () => {
@@ -17,9 +17,9 @@ describe("functions/TELEMETRY.md", () => {
     );
   });
 
-  it("has one row for every metric, span attribute and log field", () => {
-    const rows = [...telemetryPage().matchAll(/^\| `([\w.]+)` \|/gm)].map((match) => match[1]);
-    assert.deepEqual(rows, [metrics, spanAttributes, logFields].flatMap(Object.keys));
+  it("has one row for every name of the catalogue", () => {
+    const rows = [...telemetryPage().matchAll(/^\| `([\w. {}]+)` \|/gm)].map((match) => match[1]);
+    assert.deepEqual(rows, [metrics, spanNames, spanAttributes, resourceAttributes, logFields].flatMap(Object.keys));
   });
 
   it("has tables whose rows all have as many cells as their head", () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { metrics as catalogue, logFields, spanAttributes } from "@shop/platform/catalogue";
-import { eventually } from "@shop/platform/testing";
+import { metrics as catalogue, logFields, resourceAttributes, spanAttributes } from "@shop/platform/catalogue";
+import { createDatabase } from "@shop/platform/database";
+import { captureLog, eventually } from "@shop/platform/testing";
 import { placeOrder } from "../customer.ts";
 import { openSink, type Sink } from "../otlp-sink.ts";
 import { type FunctionName, type Shop, startShop } from "../shop.ts";
@@ -38,6 +39,10 @@ async function useAll(shop: Shop): Promise<void> {
   }
   assert.equal((await placeOrder(frontendUrl)).status, 201);
   assert.equal((await placeOrder(gatewayUrl, { quantity: 1000 })).status, 409);
+  const users = createDatabase({ url: shop.databases.users.url, log: captureLog().log });
+  await users.pool.query("drop table users");
+  await users.close();
+  assert.equal((await fetch(`${gatewayUrl}/api/users`)).status, 500);
   await shop.end("inventory");
   assert.equal((await placeOrder(gatewayUrl)).status, 202);
   assert.equal((await fetch(`${gatewayUrl}/api/products`)).status, 502);
@@ -74,7 +79,12 @@ describe("a run of the whole shop", () => {
 
   before(async () => {
     sink = await openSink();
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_BSP_SCHEDULE_DELAY: "10", LOG_LEVEL: "trace" };
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+      OTEL_BSP_SCHEDULE_DELAY: "10",
+      LOG_LEVEL: "trace",
+      K_REVISION: "any-00001",
+    };
     const shop = await startShop({ env: Object.fromEntries(functions.map((name) => [name, env])) });
     try {
       await useAll(shop);
@@ -115,6 +125,12 @@ describe("a run of the whole shop", () => {
     assert.deepEqual(new Set(sink.spans.map(({ service }) => service)), new Set(functions));
     const seen = sink.spans.flatMap(({ attributes }) => Object.keys(attributes));
     assert.deepEqual(differences(seen, Object.keys(spanAttributes)), agreeing);
+  });
+
+  it("says of each process what is declared", () => {
+    for (const { resource } of sink.spans) {
+      assert.deepEqual(differences(Object.keys(resource), Object.keys(resourceAttributes)), agreeing);
+    }
   });
 
   it("has on the lines of its log the fields that are declared", () => {

@@ -14,7 +14,7 @@ type FleetOptions = {
 /** A process retired without its last scrape; one that writes no access lines; one killed with its last spans. */
 export type Loss = "scrape" | "lines" | "spans";
 
-/** What four witnesses say of the same requests. */
+/** What three witnesses say of the same requests; the fourth is the collector. */
 export type Account = { requests: number; counters: number; lines: number };
 
 type Member = { url: string; running: RunningProcess; loss: Loss | undefined; inFlight: number; idle: () => void };

@@ -21,6 +21,8 @@ type LifeOptions = {
   ledger: Ledger;
   requests: number;
   random: () => number;
+  /** Before the process goes. */
+  atTheEnd: () => Promise<void>;
 };
 
 const usersBundle = fileURLToPath(new URL("../../users/dist/main.js", import.meta.url));
@@ -33,6 +35,7 @@ export async function live({
   ledger,
   requests,
   random,
+  atTheEnd,
 }: LifeOptions): Promise<number | null> {
   const address = `127.0.0.1:${port}`;
   const target = { address, function: "users" };
@@ -55,6 +58,7 @@ export async function live({
     await passed(random() * 500);
   }
   await passed(lastStartMs + drainS * 1_000 - Date.now());
+  await atTheEnd();
   targets.delete(target);
   running.signal("SIGTERM");
   return (await running.exited).code;

@@ -50,7 +50,7 @@ export async function startProgram(name: ProgramName, options: ProgramOptions): 
     },
   };
   try {
-    await eventually(`${name} is up: ${lines.slice(-3).join(" ")}`, () => answers(options.readyUrl), readyTimeoutMs);
+    await eventually(`${name} is up`, () => answers(options.readyUrl), readyTimeoutMs);
   } catch (error) {
     await program[Symbol.asyncDispose]();
     throw new Error(`Cannot start "${name}": ${lines.slice(-5).join("\n")}`, { cause: error });

@@ -3,8 +3,9 @@ import type { AddressInfo } from "node:net";
 import { freePort } from "@shop/platform/testing";
 import { startProgram } from "./programs.ts";
 
-/** How often Prometheus reads a function, in seconds. */
+/** How often Prometheus reads a function, and how long that may take, in seconds. */
 export const scrapeIntervalS = 15;
+export const scrapeTimeoutS = 3;
 
 export type Target = { address: string; function: string };
 export type Sample = { metric: Record<string, string>; value: number };
@@ -47,6 +48,12 @@ export async function startPrometheus(targets: Iterable<Target>) {
       });
       return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
     },
+    /** What it last said of reading a target, by job; empty when it could. */
+    async errors(address: string): Promise<string[]> {
+      type Active = { discoveredLabels: Record<string, string>; lastError: string };
+      const { activeTargets } = await get<{ activeTargets: Active[] }>("targets");
+      return activeTargets.filter((one) => one.discoveredLabels.__address__ === address).map((one) => one.lastError);
+    },
     get,
     async [Symbol.asyncDispose]() {
       await program[Symbol.asyncDispose]();
@@ -57,7 +64,7 @@ export async function startPrometheus(targets: Iterable<Target>) {
 }
 
 const config = (discovery: number) => `
-global: { scrape_interval: ${scrapeIntervalS}s, scrape_timeout: 5s }
+global: { scrape_interval: ${scrapeIntervalS}s, scrape_timeout: ${scrapeTimeoutS}s }
 scrape_configs:
   - job_name: functions
     http_sd_configs: [{ url: "http://127.0.0.1:${discovery}/", refresh_interval: 1s }]

@@ -5,7 +5,7 @@ const silent = () => {};
 const trace: Trace = {
   traceId: "",
   spanId: "",
-  sampled: false,
+  exemplar: {},
   headers: {},
   set: silent,
   fail: silent,

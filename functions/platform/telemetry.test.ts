@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { SpanExporter } from "@opentelemetry/sdk-trace-base";
+import { createBoot, phases } from "./boot.ts";
+import { readConfig } from "./config.ts";
+import { otelEntries } from "./otel-config.ts";
+import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import { captureLog, eventually, fakeClock, listen, testTelemetry } from "./testing.ts";
+
+const spansTotal = "telemetry_spans_total";
+
+/** A collector that takes spans or refuses them, as the test says. */
+function fakeCollector() {
+  const collector = {
+    code: 0,
+    exporter: {
+      export: (_, done) => void setImmediate(() => done({ code: collector.code })),
+      shutdown: async () => {},
+    } satisfies SpanExporter,
+  };
+  return collector;
+}
+
+function end({ tracing }: Telemetry, spans: number): void {
+  for (let i = 0; i < spans; i++) tracing.begin("work").end();
+}
+
+describe("spans that cannot be delivered", () => {
+  it("are a warning once, and again only after delivery had recovered", async () => {
+    const collector = fakeCollector();
+    const telemetry = testTelemetry({ exporter: collector.exporter });
+    const warnings = () => telemetry.lines.filter(({ msg }) => msg === "spans cannot be delivered");
+    const counts = { exported: 0, export_failed: 0 };
+    const deliver = async (outcome: keyof typeof counts) => {
+      collector.code = outcome === "exported" ? 0 : 1;
+      end(telemetry, 1);
+      counts[outcome] += 1;
+      await eventually(outcome, async () => (await telemetry.value(spansTotal, { outcome })) === counts[outcome]);
+      return warnings().length;
+    };
+    assert.equal(await deliver("exported"), 0);
+    assert.equal(await deliver("export_failed"), 1);
+    assert.equal(await deliver("export_failed"), 1);
+    assert.equal(await deliver("exported"), 1);
+    assert.equal(await deliver("export_failed"), 2);
+    assert.ok(warnings().every(({ level }) => level === "warn"));
+  });
+});
+
+describe("close", () => {
+  it("gives counts that add up to what was made, and that the metric tells too", async () => {
+    const collector = fakeCollector();
+    const env = { OTEL_BSP_MAX_QUEUE_SIZE: "10" };
+    const telemetry = testTelemetry({ exporter: collector.exporter, env });
+    end(telemetry, 3);
+    await eventually("three are sent", async () => (await telemetry.value(spansTotal)) === 3);
+    collector.code = 1;
+    end(telemetry, 4);
+    await eventually("four are lost", async () => (await telemetry.value(spansTotal)) === 7);
+    collector.code = 0;
+    end(telemetry, 15); // five more than may wait
+    assert.deepEqual(await telemetry.close(), { spans_exported: 13, spans_dropped: 9 });
+    const outcomes = { exported: 13, export_failed: 4, queue_full: 5 };
+    for (const [outcome, spans] of Object.entries(outcomes)) {
+      assert.equal(await telemetry.value(spansTotal, { outcome }), spans, outcome);
+    }
+    end(telemetry, 1);
+    assert.deepEqual(await telemetry.close(), { spans_exported: 13, spans_dropped: 10 });
+  });
+});
+
+describe("the start of a process", () => {
+  it("is counted when it listens, and once", async () => {
+    const telemetry = testTelemetry();
+    const boots = () => telemetry.value("function_boots_total");
+    for (const phase of phases) {
+      assert.equal(await boots(), phases.indexOf(phase) > phases.indexOf("listen") ? 1 : 0, phase);
+      assert.equal(telemetry.endPhase(phase), true);
+      assert.equal(telemetry.endPhase(phase), false);
+    }
+    assert.equal(await boots(), 1);
+  });
+
+  it("shows how many seconds each phase took, as soon as that has ended", async () => {
+    const clock = fakeClock(1_000);
+    const telemetry = testTelemetry({ boot: createBoot({ startedMs: 1_000, now: clock.now }) });
+    const shown = (phase: string) => telemetry.value("function_cold_start_seconds", { phase });
+    for (const [index, phase] of phases.entries()) {
+      assert.equal(await shown(phase), undefined);
+      clock.advance(250 * (index + 1));
+      telemetry.endPhase(phase);
+      assert.equal(await shown(phase), 0.25 * (index + 1));
+    }
+    assert.equal(await telemetry.value("function_cold_start_seconds"), 0.25 * 15);
+  });
+});
+
+describe("a collector that never answers", () => {
+  const [shortMs, longMs, never] = [150, 500, "60000"];
+  /** What says how long it is waited for: the values, and the shortest wait. */
+  const timeouts: [env: Record<string, string>, leastMs: number][] = [
+    [{ OTEL_BSP_EXPORT_TIMEOUT: `${shortMs}`, OTEL_EXPORTER_OTLP_TIMEOUT: never }, shortMs],
+    [{ OTEL_BSP_EXPORT_TIMEOUT: never, OTEL_EXPORTER_OTLP_TIMEOUT: `${shortMs}` }, shortMs],
+    [{ OTEL_BSP_EXPORT_TIMEOUT: never, OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: `${shortMs}` }, shortMs],
+    [
+      {
+        OTEL_BSP_EXPORT_TIMEOUT: never,
+        OTEL_EXPORTER_OTLP_TIMEOUT: `${shortMs}`,
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: `${longMs}`,
+      },
+      longMs,
+    ],
+  ];
+  for (const [env, leastMs] of timeouts) {
+    it(`is waited for as long as the environment says: ${JSON.stringify(env)}`, async () => {
+      await using collector = await listen(() => {});
+      const config = readConfig(otelEntries, {
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        OTEL_BSP_SCHEDULE_DELAY: "1",
+        ...env,
+      });
+      const { log, lines } = captureLog();
+      const telemetry = createTelemetry({ service: "test", log, boot: createBoot(), config });
+      const startMs = performance.now();
+      end(telemetry, 1);
+      await eventually("it is given up", () => lines.some(({ msg }) => msg === "spans cannot be delivered"));
+      const elapsedMs = performance.now() - startMs;
+      assert.ok(elapsedMs > leastMs - 2 && elapsedMs < 950, `${elapsedMs} ms`); // the defaults are 1 s and more
+      assert.deepEqual(await telemetry.close(), { spans_exported: 0, spans_dropped: 1 });
+    });
+  }
+});
