@@ -61,8 +61,15 @@ export const peerUrl = v.pipe(
   v.transform((value) => value.replace(/\/+$/, "")),
 );
 
+/** With a `/` unescaped in it, a password would be read as a part of the path, and shown as the database's name. */
+const databasePattern = /^\w+:\/\/[^/?#]*(\/[^/?#@]*)?([?#].*)?$/;
+const databaseText = "should be a postgres:// URL";
+
 /** The URL of this function's own PostgreSQL database. */
-export const databaseUrl = url("should be a postgres:// URL", "postgres:", "postgresql:");
+export const databaseUrl = v.pipe(
+  url(databaseText, "postgres:", "postgresql:"),
+  v.regex(databasePattern, databaseText),
+);
 
 /** What every function reads besides its own variables. */
 export const platformEntries = {

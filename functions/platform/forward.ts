@@ -25,7 +25,8 @@ export function createForwarder({ name, baseUrl, metrics, fetch = globalThis.fet
     const { pathname, search } = new URL(request.url);
     const url = new URL(`${baseUrl}${pathname}${search}`);
     const { signal, clear } = deadlineSignal(call.deadlineMs - hopReserveMs, call.signal);
-    return exchange({ durations, peer: name, method: request.method, url }, call, async (wire) => {
+    // Of the URL only whose it is: the path is as the caller wrote it.
+    return exchange({ durations, peer: name, method: request.method, url: new URL(baseUrl) }, call, async (wire) => {
       const headers = new Headers(request.headers);
       for (const header of ownHeaders) headers.delete(header); // with our Host a cluster's proxy would send it back to us
       for (const [header, value] of Object.entries(wire.headers)) headers.set(header, value);

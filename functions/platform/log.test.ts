@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,7 +159,7 @@ describe("a reader that does not read", () => {
     skip: !("bun" in process.versions) && "Deno writes to a pipe on its main thread",
   }, async () => {
     const folder = await mkdtemp(join(tmpdir(), "shop-log-"));
-    const [main, gate] = [join(folder, "main.ts"), join(folder, "gate")];
+    const [main, pipe] = [join(folder, "main.ts"), join(folder, "pipe")];
     await writeFile(
       main,
       `import { createLogger } from "${new URL("log.ts", import.meta.url).href}";
@@ -169,23 +170,24 @@ describe("a reader that does not read", () => {
       }
       process.stderr.write("logged\\n");`,
     );
-    assert.equal(spawnSync("mkfifo", [gate]).status, 0);
+    assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+    const held = openSync(pipe, "r+"); // there is a reader, who does not read
     const output: string[] = [];
-    const child = startProcess({
-      command: ["/bin/sh", "-c", `"$0" "$1" | { read -r _ < "$2"; wc -c; }`, process.execPath, main, gate],
-      orphanSignal: "SIGKILL",
-      onLine: (line) => output.push(line),
-    });
+    const start = (...command: [string, ...string[]]) =>
+      startProcess({ command, orphanSignal: "SIGKILL", onLine: (line) => output.push(line) });
+    const children = [start("/bin/sh", "-c", `exec "$0" "$1" > "$2"`, process.execPath, main, pipe)];
     try {
       await eventually("it has logged 35 MB", () => output.includes("logged"));
-      await writeFile(gate, "read\n");
-      assert.equal((await child.closed).code, 0);
-      const bytes = Number(output.at(-1));
-      assert.ok(bytes > 7 * 2 ** 20 && bytes < 9 * 2 ** 20, `${bytes} bytes`); // the pipe holds some more
+      children.push(start("wc", "-c", pipe));
+      assert.equal((await children[0]?.closed)?.code, 0);
     } finally {
-      child.signal("SIGKILL");
+      closeSync(held);
+      if (children.length < 2) for (const child of children) child.signal("SIGKILL");
+      await Promise.all(children.map(({ closed }) => closed));
       await rm(folder, { recursive: true });
     }
+    const bytes = Number.parseInt(output.at(-1) ?? "", 10);
+    assert.ok(bytes > 7 * 2 ** 20 && bytes < 9 * 2 ** 20, `${bytes} bytes`); // the pipe holds some more
   });
 });
 

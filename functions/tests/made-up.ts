@@ -10,8 +10,8 @@ export type Shape = (invent: Inventor) => RawRequest;
 /** In all that is made up. Every part of a request can hold it, and no hexadecimal number does. */
 export const mark = "zq7w";
 
-export const knownMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
-const otherMethods = ["PROPFIND", "M-SEARCH", "QUERY", "get", "Post"];
+export const knownMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "QUERY"];
+const otherMethods = ["PROPFIND", "M-SEARCH", "get", "Post"];
 
 /** What the descriptions' parameters are when they exist in the shop. */
 const existing: Record<string, string> = {
