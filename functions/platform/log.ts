@@ -107,9 +107,13 @@ function shownStack(error: Error): string | undefined {
  */
 const withoutSecrets = (text: string): string =>
   text
-    .replace(/(\w+:\/\/)[^\s/?#]*@/g, "$1***@")
+    .slice(0, messageMax)
+    .replace(/:\/\/[^\s/?#]*@/g, "://***@")
     .replace(/\b(https?:\/\/[^\s/?#]+)[/?#]\S*/g, "$1/***")
-    .replace(/(\w+:\/\/[^\s?]*)\?\S*/g, "$1?***");
+    .replace(/(:\/\/[^\s?]*)\?\S*/g, "$1?***");
+
+/** No message of an error needs more, in characters; what is searched has to end. */
+const messageMax = 8 * 1024;
 
 const isExpected = (error: unknown): boolean =>
   error instanceof PeerProblem || (error instanceof Problem && error.code !== "internal");
