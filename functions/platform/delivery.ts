@@ -9,8 +9,11 @@ import {
 /** What became of a span: the collector acknowledged it, or why it is lost. */
 export type Outcome = "exported" | "queue_full" | "export_failed" | "shutdown";
 
+/** An exporter, and how to end what it has under way: its own time-out is one of silence, which a dripping answer never comes to. */
+export type Exporter = SpanExporter & { abort?: () => void };
+
 type DeliveryOptions = {
-  exporter: SpanExporter;
+  exporter: Exporter;
   /** Told once of every sampled span that has ended. */
   count: (outcome: Outcome, spans: number) => void;
   queueMax: number;
@@ -43,7 +46,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     maxQueueSize: queueMax,
     maxExportBatchSize: Math.min(batchMax, queueMax),
     scheduledDelayMillis: delayMs,
-    exportTimeoutMillis: exportTimeoutMs,
+    exportTimeoutMillis: 2 * exportTimeoutMs, // never first: the time-out is ours
   });
 
   return {
@@ -66,20 +69,22 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 }
 
 /** Settles each batch exactly once, also one whose exporter never calls back. */
-function counted(exporter: SpanExporter, timeoutMs: number, settle: DeliveryOptions["count"]): SpanExporter {
+function counted(exporter: Exporter, timeoutMs: number, settle: DeliveryOptions["count"]): SpanExporter {
   return {
     export(spans: ReadableSpan[], done) {
       let open = true;
       const end = (outcome: Outcome) => {
-        clearTimeout(timer);
-        if (open) settle(outcome, spans.length);
+        if (!open) return;
         open = false;
+        clearTimeout(timer);
+        settle(outcome, spans.length);
+        done({ code: outcome === "exported" ? ExportResultCode.SUCCESS : ExportResultCode.FAILED });
       };
-      const timer = setTimeout(end, timeoutMs, "export_failed");
-      exporter.export(spans, (result) => {
-        end(result.code === ExportResultCode.SUCCESS ? "exported" : "export_failed");
-        done(result);
-      });
+      const timer = setTimeout(() => {
+        end("export_failed");
+        exporter.abort?.(); // before the next batch is on its way
+      }, timeoutMs);
+      exporter.export(spans, ({ code }) => end(code === ExportResultCode.SUCCESS ? "exported" : "export_failed"));
     },
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
     shutdown: () => exporter.shutdown(),

@@ -49,7 +49,7 @@ type TraceOptions = {
 };
 
 /** Wraps a started span. */
-export function createTrace({ tracer, span, random = false, kept, now = anchoredClock() }: TraceOptions): Trace {
+export function createTrace({ tracer, span, random = false, kept, now = spanClock() }: TraceOptions): Trace {
   const { traceId, spanId, traceFlags } = span.spanContext();
   const below = api.setSpan(ROOT_CONTEXT, span);
   const fail = (errorType: string) => {
@@ -83,11 +83,18 @@ export function createTrace({ tracer, span, random = false, kept, now = anchored
   };
 }
 
-/** Unix milliseconds with fractions: the wall clock once, then the monotonic one, so that the spans of one millisecond keep their order. */
-function anchoredClock(): () => number {
-  const offsetMs = Date.now() - performance.now();
+/**
+ * Unix milliseconds with fractions, so that the spans of one millisecond keep their order, here and in the next function. The monotonic clock
+ * gives them; it stands as long as it agrees with the wall clock, which it does not where the machine has slept.
+ */
+export function spanClock(): () => number {
+  const nowMs = performance.now();
+  const drifted = Math.abs(performance.timeOrigin + nowMs - Date.now()) > driftMaxMs;
+  const offsetMs = drifted ? Date.now() - nowMs : performance.timeOrigin;
   return () => offsetMs + performance.now();
 }
+
+const driftMaxMs = 2;
 
 /** What kind of error it is, in a word that holds no data. */
 export function errorTypeOf(error: unknown): string {

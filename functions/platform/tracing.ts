@@ -1,3 +1,4 @@
+import { Agent } from "node:http";
 import {
   trace as api,
   ROOT_CONTEXT,
@@ -19,9 +20,9 @@ import {
   type SpanExporter,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
-import { createDelivery, type Outcome } from "./delivery.ts";
+import { createDelivery, type Exporter, type Outcome } from "./delivery.ts";
 import { attributeLengthMax, type OtelConfig, tracesUrl } from "./otel-config.ts";
-import { createTrace, type Trace } from "./trace.ts";
+import { createTrace, spanClock, type Trace } from "./trace.ts";
 import { readTraceContext } from "./trace-context.ts";
 
 /**
@@ -83,12 +84,9 @@ export function createTracing({ service, config, count, exporter = openExporter(
 
   function start(name: string, options: SpanOptions, { random = false, parent }: Origin = {}): Trace {
     const context = parent ? api.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
-    return createTrace({
-      tracer,
-      span: tracer.startSpan(name, options, context),
-      random,
-      kept: delivery !== undefined,
-    });
+    const now = spanClock();
+    const span = tracer.startSpan(name, { ...options, startTime: now() }, context);
+    return createTrace({ tracer, span, random, kept: delivery !== undefined, now });
   }
 
   function receive({ headers, position }: ReceiveOptions): Trace {
@@ -120,10 +118,14 @@ export function createTracing({ service, config, count, exporter = openExporter(
   };
 }
 
-function openExporter(config: OtelConfig): SpanExporter | undefined {
+function openExporter(config: OtelConfig): Exporter | undefined {
   const url = tracesUrl(config);
+  if (url === undefined) return undefined;
   const timeoutMillis = config.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? config.OTEL_EXPORTER_OTLP_TIMEOUT;
-  return url === undefined ? undefined : new OTLPTraceExporter({ url, timeoutMillis });
+  if (!url.startsWith("http:")) return new OTLPTraceExporter({ url, timeoutMillis }); // its agent has the certificates
+  const agent = new Agent({ keepAlive: true });
+  const exporter = new OTLPTraceExporter({ url, timeoutMillis, httpAgentOptions: () => agent });
+  return Object.assign(exporter, { abort: () => agent.destroy() });
 }
 
 /** `root` decides where no parent has; at the edge it always does. */

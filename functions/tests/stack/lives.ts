@@ -38,7 +38,7 @@ export async function live({
   atTheEnd,
 }: LifeOptions): Promise<number | null> {
   const address = `127.0.0.1:${port}`;
-  const target = { address, function: "users" };
+  const target = { address, function: "users", pod: `users-${crypto.randomUUID()}` };
   const running = startProcess({
     command: [...runtimeCommand("bun"), usersBundle],
     env: { ...process.env, HOST: "127.0.0.1", PORT: `${port}`, DATABASE_URL: databaseUrl, LOG_LEVEL: "warn" },

@@ -7,7 +7,8 @@ import { startProgram } from "./programs.ts";
 export const scrapeIntervalS = 15;
 export const scrapeTimeoutS = 3;
 
-export type Target = { address: string; function: string };
+/** As a cluster's discovery labels it: an address may come again, a pod's name does not. */
+export type Target = { address: string; function: string; pod: string };
 export type Sample = { metric: Record<string, string>; value: number };
 
 /**
@@ -16,7 +17,10 @@ export type Sample = { metric: Record<string, string>; value: number };
  */
 export async function startPrometheus(targets: Iterable<Target>) {
   const discovery = createServer((_, reply) => {
-    const groups = [...targets].map((one) => ({ targets: [one.address], labels: { function: one.function } }));
+    const groups = [...targets].map((one) => ({
+      targets: [one.address],
+      labels: { function: one.function, pod: one.pod },
+    }));
     reply.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(groups));
   });
   await new Promise<void>((resolve) => discovery.listen(0, "127.0.0.1", resolve));
