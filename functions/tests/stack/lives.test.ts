@@ -28,8 +28,15 @@ describe("process lives under a real Prometheus", () => {
     const run = async (port: number): Promise<void> => {
       const requests = 1 + Math.floor(Math.random() * 20);
       const options = { databaseUrl: database.url, port, targets, ledger, requests, random: Math.random };
-      const atTheEnd = async () => assert.deepEqual(await prometheus.errors(`127.0.0.1:${port}`), ["", ""]);
+      const address = `127.0.0.1:${port}`;
+      const atTheEnd = async () => assert.deepEqual(await prometheus.errors(address), ["", ""]);
       assert.equal(await live({ ...options, atTheEnd }), 0);
+      // As a cluster does: until discovery has noticed that a pod is gone, nobody else gets its address.
+      await eventually(
+        "Prometheus has dropped it",
+        async () => (await prometheus.errors(address)).length === 0,
+        60_000,
+      );
       free.push(port);
       done++;
     };
