@@ -76,7 +76,7 @@ async function behave(sink: Sink, body: Buffer, reply: ServerResponse): Promise<
   else if (behaviour === "slow") setTimeout(accept, slowMs);
   else if (behaviour === "garbage") reply.socket?.end("\x00\xff nonsense, not HTTP\r\n\r\n");
   else if (behaviour === "dribble") {
-    reply.writeHead(200);
+    reply.writeHead(503); // after a 200 the exporter takes an answer that breaks off for a success
     const drip = () => {
       if (reply.destroyed) return;
       reply.write("x");

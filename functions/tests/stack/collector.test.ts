@@ -5,7 +5,7 @@ import { full, record } from "./full.ts";
 import { startSolo } from "./solo.ts";
 
 const rounds = full ? 9 : 3;
-const requestsPerSlice = full ? 4_000 : 1_500;
+const requestsPerSlice = 4_000;
 const connections = 16;
 const bootSpans = 4;
 const growthMaxMb = 10;
