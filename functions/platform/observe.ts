@@ -54,7 +54,7 @@ export function observe({ telemetry, summary }: ObserveOptions): MiddlewareHandl
     });
     quantiles?.observe({ method, route }, seconds);
 
-    trace.set(spanAttributes(c, route, status));
+    trace.set(spanAttributes(c, { method, route, status }));
     if (status >= 500) trace.fail(`${status}`);
     trace.end(spanName(method, route === unmatched ? undefined : route));
 
@@ -70,6 +70,8 @@ export function observe({ telemetry, summary }: ObserveOptions): MiddlewareHandl
   };
   return [registerMetrics, finish];
 }
+
+type Told = { method: string; route: string; status: number };
 
 const unmatched = "unmatched";
 const none = () => "";
@@ -87,9 +89,9 @@ const isKnown = ({ req }: Context, route: string): boolean =>
   !/[:*]/.test(route) || req.valid("param" as never) !== undefined;
 
 /** Of the semantic conventions for HTTP servers what holds no data of the caller's: no query, no header, no path that is not ours. */
-function spanAttributes(c: Context<CallEnv>, route: string, status: number): Attributes {
+function spanAttributes(c: Context<CallEnv>, { method, route, status }: Told): Attributes {
   return {
-    "http.request.method": methodOf(c),
+    "http.request.method": method,
     "http.response.status_code": status,
     "url.scheme": c.req.header("X-Forwarded-Proto") === "https" || c.req.url.startsWith("https:") ? "https" : "http",
     "faas.trigger": "http",

@@ -10,9 +10,6 @@ const samplers = [
   "parentbased_traceidratio",
 ] as const;
 
-/** A sampler by its OpenTelemetry name. */
-export type SamplerName = (typeof samplers)[number];
-
 /** In any case, as the specification of these variables wants it. */
 const oneOf = <const T extends readonly [string, ...string[]]>(names: T, unset: T[number]) =>
   v.optional(

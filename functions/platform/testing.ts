@@ -33,6 +33,19 @@ export function captureLog(service = "test"): { log: Logger; lines: Record<strin
   return { log: createLogger({ service, level: "trace", destination: { write } }), lines, text: () => raw.join("") };
 }
 
+/** Takes every span it is given. */
+export function spanSink(): { spans: ReadableSpan[]; exporter: SpanExporter } {
+  const spans: ReadableSpan[] = [];
+  const exporter: SpanExporter = {
+    export(batch, done) {
+      spans.push(...batch);
+      done({ code: 0 });
+    },
+    shutdown: async () => {},
+  };
+  return { spans, exporter };
+}
+
 /** Telemetry whose lines, spans and metrics a test can read; its first request is cold, see {@link warm}. */
 export function testTelemetry({
   service = "test",
@@ -46,22 +59,15 @@ export function testTelemetry({
   boot?: Boot;
 } = {}) {
   const { log, lines, text } = captureLog(service);
-  const ended: ReadableSpan[] = [];
-  const sink: SpanExporter = {
-    export(spans, done) {
-      ended.push(...spans);
-      done({ code: 0 });
-    },
-    shutdown: async () => {},
-  };
+  const sink = spanSink();
   const config = readConfig(otelEntries, { OTEL_BSP_SCHEDULE_DELAY: "1", ...env });
-  const telemetry = createTelemetry({ service, log, boot, config, exporter: exporter ?? sink });
+  const telemetry = createTelemetry({ service, log, boot, config, exporter: exporter ?? sink.exporter });
   return {
     ...telemetry,
     lines,
     text,
     /** The spans that have been exported. */
-    spans: ended,
+    spans: sink.spans,
     /** The value of a series, its labels in any order; undefined when there is none. */
     async value(name: string, labels: Record<string, string> = {}): Promise<number | undefined> {
       const families = (await telemetry.metrics.registry.getMetricsAsJSON()) as unknown as {

@@ -42,14 +42,14 @@ type TraceOptions = {
   tracer: Tracer;
   span: Span;
   /** Whether the caller's flag said that the trace id is random (Trace Context Level 2). */
-  random?: boolean;
+  random: boolean;
   /** Whether sampled spans are sent anywhere. */
   kept: boolean;
-  now?: () => number;
+  now: () => number;
 };
 
 /** Wraps a started span. */
-export function createTrace({ tracer, span, random = false, kept, now = spanClock() }: TraceOptions): Trace {
+export function createTrace({ tracer, span, random, kept, now }: TraceOptions): Trace {
   const { traceId, spanId, traceFlags } = span.spanContext();
   const below = api.setSpan(ROOT_CONTEXT, span);
   const fail = (errorType: string) => {

@@ -4,7 +4,7 @@ import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import { readConfig } from "./config.ts";
 import type { Outcome } from "./delivery.ts";
 import { otelEntries } from "./otel-config.ts";
-import { eventually, isSampled } from "./testing.ts";
+import { eventually, isSampled, spanSink } from "./testing.ts";
 import type { Trace } from "./trace.ts";
 import { createTracing, type Position } from "./tracing.ts";
 
@@ -16,20 +16,14 @@ type Received = { position?: Position };
 
 /** Tracing as a function has it, and the spans it has exported. */
 function open(env: Env = {}, exporter?: SpanExporter) {
-  const spans: ReadableSpan[] = [];
+  const sink = spanSink();
+  const { spans } = sink;
   const account: Partial<Record<Outcome, number>> = {};
-  const sink: SpanExporter = {
-    export(batch, done) {
-      spans.push(...batch);
-      done({ code: 0 });
-    },
-    shutdown: async () => {},
-  };
   const config = readConfig(otelEntries, { OTEL_BSP_SCHEDULE_DELAY: "1", ...env });
   const count = (outcome: Outcome, number: number) => {
     account[outcome] = (account[outcome] ?? 0) + number;
   };
-  const tracing = createTracing({ service: "orders", config, count, exporter: exporter ?? sink });
+  const tracing = createTracing({ service: "orders", config, count, exporter: exporter ?? sink.exporter });
   return {
     tracing,
     spans,

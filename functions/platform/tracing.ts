@@ -53,7 +53,7 @@ type TracingOptions = {
   exporter?: SpanExporter;
 };
 
-/** Spans of one function, by the OpenTelemetry SDK; this file alone knows it. */
+/** Spans of one function, by the OpenTelemetry SDK; this file and delivery.ts alone know it. */
 export function createTracing({ service, config, count, exporter = openExporter(config) }: TracingOptions): Tracing {
   const { root, sampler } = samplersOf(config);
   const ids = createIds();

@@ -49,6 +49,13 @@ export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
   return [deno, "run", "--allow-all", "--no-check", "--unstable-no-legacy-abort"];
 }
 
+/** Whether a function listens at this address. */
+export const isReady = (url: string): Promise<boolean> =>
+  fetch(`${url}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
 /** The five functions as bare processes on free ports, each owner with a fresh database; no proxy between them. */
 export async function startShop({ runtime = "bun", bundled = false, env = {} }: ShopOptions = {}): Promise<Shop> {
   const scratch = Object.fromEntries(
@@ -98,12 +105,7 @@ export async function startShop({ runtime = "bun", bundled = false, env = {} }: 
     },
     async start(name, variant = {}) {
       processes.set(name, run(name, variant));
-      await eventually(`${name} listens`, () =>
-        fetch(`${urls[name]}/readyz`).then(
-          ({ ok }) => ok,
-          () => false,
-        ),
-      );
+      await eventually(`${name} listens`, () => isReady(urls[name]));
     },
     async end(name, signal = "SIGTERM") {
       const one = started.process(name);

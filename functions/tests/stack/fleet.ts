@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { type RunningProcess, startProcess } from "@shop/dev/process";
 import { eventually, freePort } from "@shop/platform/testing";
-import { runtimeCommand } from "../shop.ts";
+import { isReady, runtimeCommand } from "../shop.ts";
 import type { Ask } from "./asks.ts";
 
 type FleetOptions = {
@@ -91,9 +91,3 @@ async function readCounter(url: string): Promise<number> {
   const values = [...text.matchAll(/^http_requests_total\{.*\} (\d+)$/gm)].map((match) => Number(match[1]));
   return values.reduce((sum, value) => sum + value, 0);
 }
-
-const isReady = (url: string) =>
-  fetch(`${url}/readyz`).then(
-    ({ ok }) => ok,
-    () => false,
-  );

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { startProcess } from "@shop/dev/process";
 import { eventually } from "@shop/platform/testing";
-import { runtimeCommand } from "../shop.ts";
+import { isReady, runtimeCommand } from "../shop.ts";
 import { anyAsk } from "./asks.ts";
 import type { Target } from "./prometheus.ts";
 
@@ -44,7 +44,7 @@ export async function live({
     env: { ...process.env, HOST: "127.0.0.1", PORT: `${port}`, DATABASE_URL: databaseUrl, LOG_LEVEL: "warn" },
     orphanSignal: "SIGKILL",
   });
-  await eventually(`the process on ${port} is ready`, () => isReady(address), 30_000);
+  await eventually(`the process on ${port} is ready`, () => isReady(`http://${address}`), 30_000);
   targets.add(target); // as discovery: a pod is listed when it is ready, and until it is gone
   let lastStartMs = Date.now();
   for (let i = 0; i < requests; i++) {
@@ -66,9 +66,3 @@ export async function live({
 
 /** The passing of time is what is simulated here. */
 const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
-
-const isReady = (address: string) =>
-  fetch(`http://${address}/readyz`).then(
-    ({ ok }) => ok,
-    () => false,
-  );

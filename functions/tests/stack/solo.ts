@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { startProcess } from "@shop/dev/process";
 import { eventually, freePort } from "@shop/platform/testing";
-import { runtimeCommand } from "../shop.ts";
+import { isReady, runtimeCommand } from "../shop.ts";
 
 /** Processor time in milliseconds per thousand requests; resident memory afterwards. */
 export type Slice = { cpuMs: number; rssMb: number; failed: number };
@@ -38,12 +38,7 @@ export async function startSolo({ collectorUrl }: { collectorUrl: string }): Pro
       if (!line.includes('"msg":"request"')) lines.push(line);
     },
   });
-  await eventually("the function is ready", () =>
-    fetch(`${url}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    ),
-  );
+  await eventually("the function is ready", () => isReady(url));
   return {
     async load(requests, connections) {
       const cpuBefore = cpuTimeMs(running.pid);
