@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { BasicTracerProvider, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace-base";
-import { createDelivery, type Outcome } from "./delivery.ts";
+import { BasicTracerProvider, type ReadableSpan } from "@opentelemetry/sdk-trace-base";
+import { createDelivery, type Exporter, type Outcome } from "./delivery.ts";
 import { eventually } from "./testing.ts";
 
-type Batch = { spans: ReadableSpan[]; succeed(): void; fail(): void };
+type Batch = { spans: ReadableSpan[]; succeed(rejected?: number): void; fail(): void };
 type Options = {
   queueMax?: number;
   batchMax?: number;
@@ -17,9 +17,13 @@ type Options = {
 function openDelivery({ queueMax = 100, batchMax = 10, exportTimeoutMs = 60_000, onBatch }: Options = {}) {
   const account: Record<Outcome, number> = { exported: 0, queue_full: 0, export_failed: 0, shutdown: 0 };
   const batches: Batch[] = [];
-  const exporter: SpanExporter = {
+  const exporter: Exporter = {
     export(spans, done) {
-      const batch = { spans, succeed: () => done({ code: 0 }), fail: () => done({ code: 1, error: new Error("no") }) };
+      const batch: Batch = {
+        spans,
+        succeed: (rejected = 0) => done({ code: 0, rejected }),
+        fail: () => done({ code: 1, error: new Error("no") }),
+      };
       batches.push(batch);
       onBatch?.(batch);
     },
@@ -72,6 +76,17 @@ describe("createDelivery", () => {
     (await batch(1)).succeed();
     await settled();
     assert.deepEqual(account, { ...none, export_failed: 3, exported: 2 });
+  });
+
+  it("counts what was rejected of a batch as failed, never more than it held nor less than nothing", async () => {
+    const { account, end, settled, batch } = openDelivery();
+    const rejections = [1, 3, 4, -1];
+    for (const [index, rejected] of rejections.entries()) {
+      end(3);
+      (await batch(index)).succeed(rejected);
+      await settled();
+    }
+    assert.deepEqual(account, { ...none, exported: 2 + 0 + 0 + 3, export_failed: 1 + 3 + 3 + 0 });
   });
 
   it("counts a batch whose exporter never calls back as failed after its time, and goes on", async () => {

@@ -1,4 +1,4 @@
-import { ExportResultCode } from "@opentelemetry/core";
+import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import {
   BatchSpanProcessor,
   type ReadableSpan,
@@ -6,11 +6,17 @@ import {
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 
-/** What became of a span: the collector acknowledged it, or why it is lost. */
+/** What became of a span: the collector took it and said so, or why it is lost. */
 export type Outcome = "exported" | "queue_full" | "export_failed" | "shutdown";
 
-/** An exporter, and how to end what it has under way: its own time-out is one of silence, which a dripping answer never comes to. */
-export type Exporter = SpanExporter & { abort?: () => void };
+/**
+ * An exporter that may say how many spans of a batch were rejected though the rest was taken, and how to end what it has under way: its own
+ * time-out is one of silence, which a dripping answer never comes to.
+ */
+export type Exporter = Omit<SpanExporter, "export"> & {
+  export(spans: ReadableSpan[], done: (result: ExportResult & { rejected?: number }) => void): void;
+  abort?: () => void;
+};
 
 type DeliveryOptions = {
   exporter: Exporter;
@@ -36,7 +42,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const empty = Promise.withResolvers<void>();
 
   function settle(outcome: Outcome, spans: number): void {
-    const open = Math.min(spans, pending); // none, once they were given up
+    const open = Math.min(spans, pending); // fewer, once they were given up
     pending -= open;
     if (open > 0) count(outcome, open);
     if (closed && pending === 0) empty.resolve();
@@ -73,18 +79,21 @@ function counted(exporter: Exporter, timeoutMs: number, settle: DeliveryOptions[
   return {
     export(spans: ReadableSpan[], done) {
       let open = true;
-      const end = (outcome: Outcome) => {
+      const end = (taken: number) => {
         if (!open) return;
         open = false;
         clearTimeout(timer);
-        settle(outcome, spans.length);
-        done({ code: outcome === "exported" ? ExportResultCode.SUCCESS : ExportResultCode.FAILED });
+        settle("exported", taken);
+        settle("export_failed", spans.length - taken);
+        done({ code: taken > 0 ? ExportResultCode.SUCCESS : ExportResultCode.FAILED });
       };
       const timer = setTimeout(() => {
-        end("export_failed");
+        end(0);
         exporter.abort?.(); // before the next batch is on its way
       }, timeoutMs);
-      exporter.export(spans, ({ code }) => end(code === ExportResultCode.SUCCESS ? "exported" : "export_failed"));
+      exporter.export(spans, ({ code, rejected = 0 }) =>
+        end(code === ExportResultCode.SUCCESS ? spans.length - Math.min(Math.max(rejected, 0), spans.length) : 0),
+      );
     },
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
     shutdown: () => exporter.shutdown(),

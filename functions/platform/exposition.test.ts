@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, Registry, type RegistryContentType, Summary 
 import { contentTypes, createExposition, type MediaType } from "./exposition.ts";
 import { fakeClock } from "./testing.ts";
 
-const startedMs = 1_700_000_000_250;
+const listeningSinceMs = 1_700_000_000_250;
 const formats: MediaType[] = ["text/plain", "application/openmetrics-text"];
 
 /** One instrument of each type, two of them with a unit in the catalogue. */
@@ -53,7 +53,7 @@ type Sample = { labels: Record<string, string | number>; value: number };
 /** An exposition of one family, whatever prom-client would say to it. */
 function expose(family: { name: string; help?: string; type: string; values: Sample[] }, format: MediaType) {
   const registry = { getMetricsAsJSON: async () => [{ help: "Help.", ...family }] } as unknown as Registry;
-  return createExposition({ registry, startedMs })(format);
+  return createExposition({ registry, listeningMs: () => listeningSinceMs })(format);
 }
 
 const samplesOf = (text: string) => text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
@@ -70,7 +70,7 @@ describe("createExposition", () => {
   it("writes the Prometheus text format 0.0.4: no unit, no exemplar, no _created, whole bounds as they are", async () => {
     const { registry } = usedRegistry();
     assert.equal(
-      await createExposition({ registry, startedMs })("text/plain"),
+      await createExposition({ registry, listeningMs: () => listeningSinceMs })("text/plain"),
       `# HELP orders_total Orders.
 # TYPE orders_total counter
 orders_total{status="CONFIRMED"} 2
@@ -103,7 +103,9 @@ http_request_summary_seconds_count{peer="users"} 1
   it("writes OpenMetrics 1.0: units, exemplars with their time, each series' _created right after it, float bounds, # EOF", async () => {
     const earliestS = Date.now() / 1000;
     const { registry } = usedRegistry();
-    const text = await createExposition({ registry, startedMs })("application/openmetrics-text");
+    const text = await createExposition({ registry, listeningMs: () => listeningSinceMs })(
+      "application/openmetrics-text",
+    );
     const exemplarS = Number(/ # \{.*\} 0\.25 (\d+(?:\.\d+)?)$/m.exec(text)?.[1]);
     assert.ok(exemplarS >= earliestS && exemplarS <= Date.now() / 1000, `${exemplarS}`);
     assert.equal(
@@ -146,7 +148,7 @@ http_request_summary_seconds_created{peer="users"} 1700000000.25
   });
 
   it("of nothing writes nothing, but for OpenMetrics its end", async () => {
-    const write = createExposition({ registry: new Registry(), startedMs });
+    const write = createExposition({ registry: new Registry(), listeningMs: () => listeningSinceMs });
     assert.deepEqual(await Promise.all(formats.map(write)), ["", "# EOF\n"]);
   });
 
@@ -160,10 +162,10 @@ http_request_summary_seconds_created{peer="users"} 1700000000.25
 
 describe("_created", () => {
   for (const format of formats) {
-    it(`is when ${format} was last asked for without the series, else the start of the process, and stays`, async () => {
+    it(`is when ${format} was last asked for without the series, else when the process began to listen, and stays`, async () => {
       const { registry, orders, durations, quantiles } = openRegistry();
-      const clock = fakeClock(startedMs + 1_000);
-      const write = createExposition({ registry, startedMs, now: clock.now });
+      const clock = fakeClock(listeningSinceMs + 1_000);
+      const write = createExposition({ registry, listeningMs: () => listeningSinceMs, now: clock.now });
       orders.inc({ status: "CONFIRMED" });
       await write(format);
       clock.advance(5_000);
@@ -174,10 +176,10 @@ describe("_created", () => {
       quantiles.observe({ peer: "users" }, 1);
 
       const created = {
-        'orders_created{status="CONFIRMED"}': startedMs / 1000,
-        'orders_created{status="REJECTED"}': (startedMs + 6_000) / 1000,
-        'http_client_request_duration_seconds_created{peer="users"}': (startedMs + 6_000) / 1000,
-        'http_request_summary_seconds_created{peer="users"}': (startedMs + 6_000) / 1000,
+        'orders_created{status="CONFIRMED"}': listeningSinceMs / 1000,
+        'orders_created{status="REJECTED"}': (listeningSinceMs + 6_000) / 1000,
+        'http_client_request_duration_seconds_created{peer="users"}': (listeningSinceMs + 6_000) / 1000,
+        'http_request_summary_seconds_created{peer="users"}': (listeningSinceMs + 6_000) / 1000,
       };
       for (let scrape = 0; scrape < 3; scrape++) {
         assert.deepEqual(createdIn(await write("application/openmetrics-text")), created);
@@ -189,8 +191,8 @@ describe("_created", () => {
 
   it("of a series that appears while an exposition is written is when that one began", async () => {
     const { registry, orders } = openRegistry();
-    const clock = fakeClock(startedMs + 1_000);
-    const write = createExposition({ registry, startedMs, now: clock.now });
+    const clock = fakeClock(listeningSinceMs + 1_000);
+    const write = createExposition({ registry, listeningMs: () => listeningSinceMs, now: clock.now });
     const reading = Promise.withResolvers<void>();
     const read = Promise.withResolvers<void>();
     new Gauge({
@@ -210,7 +212,7 @@ describe("_created", () => {
     read.resolve();
     assert.doesNotMatch(await first, /^orders_total/m);
     const created = createdIn(await write("application/openmetrics-text"));
-    assert.deepEqual(created, { 'orders_created{status="CONFIRMED"}': (startedMs + 1_000) / 1000 });
+    assert.deepEqual(created, { 'orders_created{status="CONFIRMED"}': (listeningSinceMs + 1_000) / 1000 });
   });
 
   it("is kept for each series apart, whatever the order of its labels, and for no gauge", async () => {
@@ -221,16 +223,16 @@ describe("_created", () => {
         { name: "y", help: "Help.", type: "gauge", values: [{ labels: {}, value: 1 }] },
       ],
     } as unknown as Registry;
-    const clock = fakeClock(startedMs);
-    const write = createExposition({ registry, startedMs, now: clock.now });
+    const clock = fakeClock(listeningSinceMs);
+    const write = createExposition({ registry, listeningMs: () => listeningSinceMs, now: clock.now });
     await write("application/openmetrics-text");
     clock.advance(1_000);
     await write("application/openmetrics-text");
     series[0] = { labels: { b: "2", a: "1" }, value: 1 };
     series.push({ labels: { a: "2", b: "1" }, value: 1 });
     assert.deepEqual(createdIn(await write("application/openmetrics-text")), {
-      'x_created{b="2",a="1"}': startedMs / 1000,
-      'x_created{a="2",b="1"}': (startedMs + 1_000) / 1000,
+      'x_created{b="2",a="1"}': listeningSinceMs / 1000,
+      'x_created{a="2",b="1"}': (listeningSinceMs + 1_000) / 1000,
     });
   });
 });
@@ -238,7 +240,7 @@ describe("_created", () => {
 describe("both formats", () => {
   it("keep the names of counters after any number of scrapes", async () => {
     const { registry } = usedRegistry();
-    const write = createExposition({ registry, startedMs });
+    const write = createExposition({ registry, listeningMs: () => listeningSinceMs });
     const first = await Promise.all(formats.map(write));
     for (let scrape = 0; scrape < 100; scrape++) await write("application/openmetrics-text");
     assert.deepEqual(await Promise.all(formats.map(write)), first);

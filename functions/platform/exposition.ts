@@ -12,7 +12,7 @@ export const contentTypes: Record<MediaType, string> = {
   "application/openmetrics-text": "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-type ExpositionOptions = { registry: Registry; startedMs: number; now?: () => number };
+type ExpositionOptions = { registry: Registry; listeningMs: () => number; now?: () => number };
 type Labels = Partial<Record<string, string | number>>;
 type Family = { name: string; help: string; type: string; values: Sample[] };
 /** prom-client's types know neither the names of a histogram's samples nor exemplars. */
@@ -21,15 +21,16 @@ type Exemplar = { labelSet: Labels; value: number; timestamp: number };
 
 /**
  * Writes a registry as text. In OpenMetrics each series of a counter, histogram or summary is followed at once by its `_created`:
- * when it was known to be zero, which is when the registry was last written without it, or the start of the process. From that
+ * when it was known to be zero, which is when the registry was last written without it, or when the process began to listen. From that
  * Prometheus counts what came before its first scrape. (prom-client writes no `_created`, and renames counters when asked for OpenMetrics.)
  */
-export function createExposition({ registry, startedMs, now = Date.now }: ExpositionOptions) {
+export function createExposition({ registry, listeningMs, now = Date.now }: ExpositionOptions) {
   const createdMs = new Map<string, number>();
-  let zeroMs = startedMs;
+  let writtenMs: number | undefined;
 
   return async (type: MediaType): Promise<string> => {
     const nowMs = now();
+    const zeroMs = writtenMs ?? listeningMs();
     const families = (await registry.getMetricsAsJSON()) as unknown as Family[];
     for (const { name, values } of families) {
       for (const { labels } of values) {
@@ -37,7 +38,7 @@ export function createExposition({ registry, startedMs, now = Date.now }: Exposi
         if (!createdMs.has(key)) createdMs.set(key, zeroMs);
       }
     }
-    zeroMs = nowMs;
+    writtenMs = nowMs;
     if (type === "text/plain") return families.map(writeText).join("");
     return `${families.map((family) => writeOpenMetrics(family, createdMs)).join("")}# EOF\n`;
   };

@@ -4,7 +4,7 @@ import { register } from "prom-client";
 import { metrics as catalogue, durationBuckets, type MetricName } from "./catalogue.ts";
 import { createMetrics } from "./metrics.ts";
 
-const open = (service = "test") => createMetrics({ service, startedMs: 0 });
+const open = (service = "test") => createMetrics({ service, listeningMs: () => 0 });
 const names = Object.keys(catalogue) as MetricName[];
 
 /** Uses an instrument once, with these labels. */

@@ -19,14 +19,14 @@ export type Metrics = {
 
 type MetricsOptions = {
   service: string;
-  /** When all series were zero, in Unix milliseconds: the start of the process. */
-  startedMs: number;
+  /** When the process began to listen, and all series were zero, in Unix milliseconds; asked for at the first exposition. */
+  listeningMs: () => number;
 };
 
 const summaryWindow = { maxAgeSeconds: 60, ageBuckets: 6, percentiles: [0.5, 0.9, 0.95, 0.99] };
 
 /** A registry of its own for one function; nothing is global. */
-export function createMetrics({ service, startedMs }: MetricsOptions): Metrics {
+export function createMetrics({ service, listeningMs }: MetricsOptions): Metrics {
   const registry = new Registry();
   (registry as Registry<RegistryContentType>).setContentType(Registry.OPENMETRICS_CONTENT_TYPE); // else it takes no exemplars
   registry.setDefaultLabels({ service });
@@ -53,7 +53,7 @@ export function createMetrics({ service, startedMs }: MetricsOptions): Metrics {
     gauge: get,
     histogram: get,
     summary: get,
-    expose: createExposition({ registry, startedMs }),
+    expose: createExposition({ registry, listeningMs }),
   };
 }
 

@@ -18,6 +18,19 @@ const integer = (unset: number | undefined, maximum: number): Variable => ({
   good: { 1: 1, [maximum]: maximum },
   bad: [...badIntegers, `${maximum + 1}`],
 });
+const limit = integer(undefined, 65_536);
+const compression: Variable = { unset: undefined, good: same("none", "gzip"), bad: ["zstd", "GZIP"] };
+const file: Variable = { unset: undefined, good: same("/dev/null"), bad: ["/nowhere/ca.pem"] };
+const keyValues: Variable = {
+  unset: {},
+  good: {
+    "a=1": { a: "1" },
+    " a = 1 , b=2,": { a: "1", b: "2" },
+    "service.namespace=shop,path=%2Fa%2Cb%20c": { "service.namespace": "shop", path: "/a,b c" },
+    "digest=c2hvcA==,empty=": { digest: "c2hvcA==", empty: "" },
+  },
+  bad: ["a", "=1", "a=1,b", "a=%", "a=%zz", " =1"],
+};
 const collector: Variable = {
   unset: undefined,
   good: same("http://collector:4318", "https://collector.test/otlp", "http://[::1]:4318/"),
@@ -31,15 +44,11 @@ const variables: Record<keyof OtelConfig, Variable> = {
     bad: ["1", "yes", " "],
   },
   OTEL_SERVICE_NAME: { unset: undefined, good: same("orders", "orders of the shop"), bad: [] },
-  OTEL_RESOURCE_ATTRIBUTES: {
-    unset: {},
-    good: {
-      "a=1": { a: "1" },
-      " a = 1 , b=2,": { a: "1", b: "2" },
-      "service.namespace=shop,path=%2Fa%2Cb%20c": { "service.namespace": "shop", path: "/a,b c" },
-      "digest=c2hvcA==,empty=": { digest: "c2hvcA==", empty: "" },
-    },
-    bad: ["a", "=1", "a=1,b", "a=%", "a=%zz", " =1"],
+  OTEL_RESOURCE_ATTRIBUTES: keyValues,
+  OTEL_PROPAGATORS: {
+    unset: "tracecontext",
+    good: same("tracecontext", "tracecontext,baggage"),
+    bad: ["b3", "tracecontext,b3", "none", "baggage"],
   },
   OTEL_TRACES_EXPORTER: { unset: "otlp", good: same("otlp", "none"), bad: ["jaeger", "otlp,console"] },
   OTEL_TRACES_SAMPLER: {
@@ -76,8 +85,24 @@ const variables: Record<keyof OtelConfig, Variable> = {
   OTEL_BSP_EXPORT_TIMEOUT: integer(1_500, 600_000),
   OTEL_BSP_MAX_QUEUE_SIZE: integer(2_048, 65_536),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: integer(512, 65_536),
-  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: integer(undefined, 65_536),
-  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: integer(undefined, 65_536),
+  OTEL_EXPORTER_OTLP_HEADERS: keyValues,
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: keyValues,
+  OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression,
+  OTEL_EXPORTER_OTLP_CERTIFICATE: file,
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: file,
+  OTEL_EXPORTER_OTLP_CLIENT_KEY: file,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: file,
+  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: file,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: file,
+  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
+  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
+  OTEL_ATTRIBUTE_COUNT_LIMIT: limit,
+  OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: limit,
+  OTEL_SPAN_EVENT_COUNT_LIMIT: limit,
+  OTEL_SPAN_LINK_COUNT_LIMIT: limit,
+  OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: limit,
+  OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: limit,
   K_REVISION: { unset: undefined, good: same("orders-00001"), bad: [] },
 };
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import * as v from "valibot";
 import { integer, number, url } from "./config.ts";
 
@@ -35,6 +36,15 @@ const ratio = v.optional(
 
 const collector = v.optional(url("should be an http:// or https:// URL", "http:", "https:"));
 
+const limit = v.optional(integer(1, 65_536));
+const compression = v.optional(v.pipe(v.string(), v.picklist(["none", "gzip"], "should be none or gzip")));
+const file = v.optional(
+  v.pipe(
+    v.string(),
+    v.check((path) => existsSync(path), "should be a file that exists"),
+  ),
+);
+
 /** `key=value,key=value`, percent-encoded (W3C Baggage). */
 const keyValues = v.pipe(
   v.optional(v.string(), ""),
@@ -55,11 +65,29 @@ function readPair(pair: string): [string, string] {
   return [decodeURIComponent(key.trim()), decodeURIComponent(value.trim())];
 }
 
-/**
- * What every function reads of OpenTelemetry's own variables; without an endpoint no span is sent. Of `OTEL_EXPORTER_OTLP_*` the exporter
- * itself reads headers, certificates and compression, of `OTEL_*_LIMIT` the SDK those that are not here.
- */
+/** What the exporter and the SDK read of the environment themselves: here so that a bad value stops the start. */
+const readByOthers = {
+  OTEL_EXPORTER_OTLP_HEADERS: keyValues,
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: keyValues,
+  OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression,
+  OTEL_EXPORTER_OTLP_CERTIFICATE: file,
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: file,
+  OTEL_EXPORTER_OTLP_CLIENT_KEY: file,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: file,
+  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: file,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: file,
+  OTEL_ATTRIBUTE_COUNT_LIMIT: limit,
+  OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: limit,
+  OTEL_SPAN_EVENT_COUNT_LIMIT: limit,
+  OTEL_SPAN_LINK_COUNT_LIMIT: limit,
+  OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: limit,
+  OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: limit,
+};
+
+/** What every function reads of OpenTelemetry's own variables; without an endpoint no span is sent. */
 export const otelEntries = {
+  ...readByOthers,
   OTEL_SDK_DISABLED: oneOf(["true", "false"], "false"),
   OTEL_SERVICE_NAME: v.optional(v.string()),
   OTEL_RESOURCE_ATTRIBUTES: keyValues,
@@ -76,8 +104,10 @@ export const otelEntries = {
   OTEL_BSP_EXPORT_TIMEOUT: number(1, 600_000, 1_500),
   OTEL_BSP_MAX_QUEUE_SIZE: number(1, 65_536, 2_048),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: number(1, 65_536, 512),
-  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: v.optional(integer(1, 65_536)),
-  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: v.optional(integer(1, 65_536)),
+  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
+  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
+  /** Baggage is among them by default, and carried on by nobody: nothing here reads it. */
+  OTEL_PROPAGATORS: oneOf(["tracecontext", "tracecontext,baggage"], "tracecontext"),
   /** Which revision of the function this is; Knative says. */
   K_REVISION: v.optional(v.string()),
 };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
@@ -46,6 +47,7 @@ program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, asy
     log.info("aborted");
     return c.text("late");
   });
+  app.get("/large", (c) => c.text("x".repeat(30_000_000)));
   serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry, close: ${close} });
 });
 `;
@@ -177,6 +179,29 @@ describe("at SIGTERM a function", () => {
     }
   });
 
+  it("is not held by a caller who has sent half a request", async () => {
+    await using one = await started();
+    const half = raw(one.url, "GET /readyz HTTP/1.1\r\nHost: fixture\r\n").catch(() => {});
+    assert.equal(await ask(`${one.url}/readyz`), "OK"); // so the half one has arrived as well
+    const startMs = performance.now();
+    one.kill("SIGTERM");
+    assert.equal((await one.closed).code, 0);
+    assert.ok(performance.now() - startMs < 1_000);
+    await half;
+  });
+
+  it("sends a reply to its end that is read slowly", async () => {
+    await using one = await started();
+    const socket = connect({ host: "127.0.0.1", port: Number(new URL(one.url).port) });
+    socket.write("GET /large HTTP/1.1\r\nHost: fixture\r\nConnection: close\r\n\r\n");
+    await once(socket, "readable"); // nothing more is read until it has stopped to listen
+    one.kill("SIGTERM");
+    await eventually("it takes no new one", () => isRefused(`${one.url}/readyz`));
+    const reply = await text(socket);
+    assert.equal(reply.length - reply.indexOf("\r\n\r\n") - 4, 30_000_000);
+    assert.equal((await one.closed).code, 0);
+  });
+
   it("is not held by what does not close, nor stopped by what cannot", async () => {
     for (const [close, warnings] of [
       ["() => new Promise(() => {})", 0],
@@ -296,7 +321,7 @@ describe("at SIGTERM the spans that are left", () => {
   });
 
   const patient = { OTEL_EXPORTER_OTLP_TIMEOUT: "60000", OTEL_BSP_EXPORT_TIMEOUT: "60000" };
-  const lost: Behaviour[] = [500, "hang", "dribble", "garbage"];
+  const lost: Behaviour[] = [500, "hang", "dribble", "garbage", "cut", "html"];
   for (const behaviour of lost) {
     it(`are given up and counted when the collector answers with ${behaviour}`, async () => {
       await using sink = await openSink(behaviour);
@@ -305,6 +330,14 @@ describe("at SIGTERM the spans that are left", () => {
       assert.deepEqual(sink.spans, []);
     });
   }
+
+  it("that a collector rejects are counted, also where it takes the rest of their batch", async () => {
+    await using sink = await openSink("partial");
+    const { exported, dropped } = await end(sink.url);
+    assert.equal(dropped, sink.bodies.length);
+    assert.equal(exported, sink.spans.length);
+    assert.equal(exported + dropped, made);
+  });
 
   it("are given up and counted when nobody listens, or there are more than may wait", async () => {
     const { exported, dropped } = await end(`http://127.0.0.1:${await freePort()}`);

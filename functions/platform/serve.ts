@@ -17,6 +17,8 @@ const drainTimeoutMs = 12_000;
 const closeTimeoutMs = 1_000;
 /** Above the 90 s for which a proxy keeps an idle connection, so that it is never we who close first. */
 const idleTimeoutS = 120;
+/** Bun's `stop` waits for whoever has sent half a request; a whole one is pending until its reply is sent, and nothing else is waited for here. */
+const stopCheckMs = 20;
 
 /**
  * Serves until SIGTERM or SIGINT, then: stops accepting, finishes what is in flight, closes, sends the last spans, exits 0 (at most 1.5 s after the
@@ -100,5 +102,12 @@ function listen(fetch: Handler, hostname: string, port: number): Server {
     idleTimeout: idleTimeoutS,
     development: false,
   });
-  return { stop: () => server.stop() };
+  return {
+    async stop() {
+      const stopped = server.stop();
+      const timer = setInterval(() => server.pendingRequests === 0 && server.stop(true), stopCheckMs);
+      await stopped;
+      clearInterval(timer);
+    },
+  };
 }

@@ -95,6 +95,20 @@ describe("the start of a process", () => {
   });
 });
 
+describe("a series that is there from the first exposition on", () => {
+  it("was zero when the process began to listen: before that Prometheus may have noted that it is gone", async () => {
+    const clock = fakeClock(1_000);
+    const telemetry = testTelemetry({ boot: createBoot({ startedMs: 1_000, now: clock.now }) });
+    for (const phase of phases) {
+      clock.advance(1_000);
+      telemetry.endPhase(phase);
+    }
+    const text = await telemetry.metrics.expose("application/openmetrics-text");
+    const listeningS = 1 + phases.indexOf("listen") + 1;
+    assert.match(text, new RegExp(`^function_boots_created\\{service="test"\\} ${listeningS}$`, "m"));
+  });
+});
+
 describe("a collector that never answers", () => {
   const [shortMs, longMs, never] = [150, 500, "60000"];
   /** What says how long it is waited for: the values, and the shortest wait. */

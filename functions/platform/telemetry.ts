@@ -34,7 +34,7 @@ const closeTimeoutMs = 1_000;
 
 /** Opens the telemetry of one process; nothing is sent before the first span has ended. */
 export function createTelemetry({ service, log, boot, config, exporter }: TelemetryOptions): Telemetry {
-  const metrics = createMetrics({ service, startedMs: boot.startedMs });
+  const metrics = createMetrics({ service, listeningMs: () => boot.startedMs + boot.wakeMs });
   const spans = metrics.counter("telemetry_spans_total");
   const counts = { exported: 0, dropped: 0 };
   let delivering = true;

@@ -1,4 +1,3 @@
-import { Agent } from "node:http";
 import {
   trace as api,
   ROOT_CONTEXT,
@@ -7,7 +6,6 @@ import {
   type SpanOptions,
   TraceFlags,
 } from "@opentelemetry/api";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   AlwaysOffSampler,
@@ -17,11 +15,11 @@ import {
   RandomIdGenerator,
   type Sampler,
   SamplingDecision,
-  type SpanExporter,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
 import { createDelivery, type Exporter, type Outcome } from "./delivery.ts";
-import { attributeLengthMax, type OtelConfig, tracesUrl } from "./otel-config.ts";
+import { attributeLengthMax, type OtelConfig } from "./otel-config.ts";
+import { openExporter } from "./otlp.ts";
 import { createTrace, spanClock, type Trace } from "./trace.ts";
 import { readTraceContext } from "./trace-context.ts";
 
@@ -50,10 +48,10 @@ type TracingOptions = {
   config: OtelConfig;
   count: (outcome: Outcome, spans: number) => void;
   /** In place of the one the configuration names. */
-  exporter?: SpanExporter;
+  exporter?: Exporter;
 };
 
-/** Spans of one function, by the OpenTelemetry SDK; this file and delivery.ts alone know it. */
+/** Spans of one function, by the OpenTelemetry SDK; this file, delivery.ts and otlp.ts alone know it. */
 export function createTracing({ service, config, count, exporter = openExporter(config) }: TracingOptions): Tracing {
   const { root, sampler } = samplersOf(config);
   const ids = createIds();
@@ -116,16 +114,6 @@ export function createTracing({ service, config, count, exporter = openExporter(
       delivery?.giveUp();
     },
   };
-}
-
-function openExporter(config: OtelConfig): Exporter | undefined {
-  const url = tracesUrl(config);
-  if (url === undefined) return undefined;
-  const timeoutMillis = config.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? config.OTEL_EXPORTER_OTLP_TIMEOUT;
-  if (!url.startsWith("http:")) return new OTLPTraceExporter({ url, timeoutMillis }); // its agent has the certificates
-  const agent = new Agent({ keepAlive: true });
-  const exporter = new OTLPTraceExporter({ url, timeoutMillis, httpAgentOptions: () => agent });
-  return Object.assign(exporter, { abort: () => agent.destroy() });
 }
 
 /** `root` decides where no parent has; at the edge it always does. */

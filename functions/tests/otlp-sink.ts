@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { PbfReader } from "pbf";
+import { PbfReader, PbfWriter } from "pbf";
 
 export type SinkSpan = {
   service: string;
@@ -19,8 +19,11 @@ export type SinkSpan = {
   resource: Record<string, unknown>;
 };
 
-/** How a collector can behave: well, late, never, with nonsense, or by refusing with a status. */
-export type Behaviour = "ok" | "slow" | "hang" | "garbage" | "dribble" | number;
+/**
+ * How a collector can behave: well, late, never, with nonsense, by a 200 that never ends, breaks off, is a page of something else, or rejects one span
+ * of each batch (OTLP's partial success), or by refusing with a status.
+ */
+export type Behaviour = "ok" | "slow" | "hang" | "garbage" | "dribble" | "cut" | "html" | "partial" | number;
 
 export type Sink = AsyncDisposable & {
   url: string;
@@ -67,16 +70,21 @@ export async function openSink(behaviour: Behaviour = "ok"): Promise<Sink> {
 
 async function behave(sink: Sink, body: Buffer, reply: ServerResponse): Promise<void> {
   const { behaviour } = sink;
-  const accept = () => {
+  const accept = (rejected = 0) => {
     if (reply.destroyed) return; // nobody waits any more: not acknowledged
-    for (const span of decodeSpans(body)) sink.spans.push(span);
-    reply.writeHead(200, { "Content-Type": "application/x-protobuf" }).end();
+    for (const span of decodeSpans(body).slice(rejected)) sink.spans.push(span);
+    reply.writeHead(200, { "Content-Type": "application/x-protobuf" }).end(encodeAnswer(rejected));
   };
   if (behaviour === "ok") accept();
   else if (behaviour === "slow") setTimeout(accept, slowMs);
-  else if (behaviour === "garbage") reply.socket?.end("\x00\xff nonsense, not HTTP\r\n\r\n");
+  else if (behaviour === "partial") accept(1);
+  else if (behaviour === "html") reply.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html>");
+  else if (behaviour === "cut") {
+    reply.writeHead(200, { "Content-Length": 100 });
+    reply.write("x", () => reply.destroy());
+  } else if (behaviour === "garbage") reply.socket?.end("\x00\xff nonsense, not HTTP\r\n\r\n");
   else if (behaviour === "dribble") {
-    reply.writeHead(503); // after a 200 the exporter takes an answer that breaks off for a success
+    reply.writeHead(200);
     const drip = () => {
       if (reply.destroyed) return;
       reply.write("x");
@@ -90,6 +98,14 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** Writes an `ExportTraceServiceResponse`; what rejects nothing is empty. */
+function encodeAnswer(rejected: number): Uint8Array {
+  const pbf = new PbfWriter();
+  if (rejected > 0)
+    pbf.writeMessage(1, (count: number, writer: PbfWriter) => writer.writeVarintField(1, count), rejected);
+  return pbf.finish();
 }
 
 /** Reads an `ExportTraceServiceRequest` (opentelemetry-proto 1.9, trace/v1). */

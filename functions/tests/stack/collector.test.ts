@@ -13,7 +13,7 @@ const growthMaxMb = 10;
 const cpuRatioMax = full ? 1.1 : 1.25;
 
 /** The first is the measure for the others: what the same load does to the same function with a collector that is never away. */
-const ways: (Behaviour | "refuse")[] = ["ok", "refuse", "hang", "garbage", "dribble", "slow", 500, 503];
+const ways: (Behaviour | "refuse")[] = ["ok", "refuse", "hang", "garbage", "dribble", "partial", "slow", 500, 503];
 
 describe("a collector that fails is not the shop's failure", () => {
   const rows: string[] = [];

@@ -20,7 +20,7 @@ function promtool(args: string[], input = "") {
 
 /** Every metric of the catalogue, with exemplars and with a label no route would have. */
 async function expose(format: "text/plain" | "application/openmetrics-text"): Promise<string> {
-  const metrics = createMetrics({ service: "test", startedMs: Date.now() });
+  const metrics = createMetrics({ service: "test", listeningMs: Date.now });
   for (const [name, { type, labels }] of Object.entries(catalogue)) {
     const values = Object.fromEntries(labels.map((label) => [label, odd])) as object;
     const exemplarLabels = { trace_id: "0af7651916cd43dd8448eb211c80319c", span_id: "b7ad6b7169203331" } as object;
