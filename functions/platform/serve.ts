@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { exit } from "./program.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -104,10 +105,10 @@ function listen(fetch: Handler, hostname: string, port: number): Server {
   });
   return {
     async stop() {
-      const stopped = server.stop();
-      const timer = setInterval(() => server.pendingRequests === 0 && server.stop(true), stopCheckMs);
-      await stopped;
-      clearInterval(timer);
+      void server.stop();
+      do await wait(stopCheckMs);
+      while (server.pendingRequests > 0);
+      await server.stop(true);
     },
   };
 }
