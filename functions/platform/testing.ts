@@ -189,13 +189,14 @@ export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
   timeoutMs = 10_000,
+  everyMs = 5,
 ): Promise<NonNullable<T>> {
   const deadlineMs = Date.now() + timeoutMs;
   for (;;) {
     const value = await condition();
     if (value !== undefined && value !== null && value !== false) return value as NonNullable<T>;
     if (Date.now() > deadlineMs) assert.fail(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

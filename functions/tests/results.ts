@@ -1,0 +1,31 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+
+/** Whether a suite runs in full, to write down its figures: `bun run test:stack --full`. */
+export const full = process.env.STACK_FULL === "1";
+
+/** Writes one section of a suite's committed results, each of them a test's; the short form writes nothing. */
+export function createRecord(file: URL, head: string): (title: string, lines: string[]) => void {
+  return (title, lines) => {
+    console.log(`\n${title}\n${lines.join("\n")}`);
+    if (!full) return;
+    const sections = new Map(
+      read(file)
+        .split(/^## /m)
+        .slice(1)
+        .map((section) => [section.split("\n")[0] ?? "", section.trimEnd()] as const),
+    );
+    const machine = `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+    sections.set(title, `${title}\n\n${[...lines, "", `(${machine})`].join("\n")}`);
+    const text = [...sections.values()].sort().map((section) => `## ${section}\n`);
+    writeFileSync(file, `${head}\n${text.join("\n")}`);
+  };
+}
+
+function read(file: URL): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}

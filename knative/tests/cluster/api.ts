@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { eventually } from "@shop/platform/testing";
+
+export type Meta = {
+  name: string;
+  namespace?: string;
+  generation?: number;
+  labels?: Record<string, string>;
+  deletionTimestamp?: string;
+};
+export type Condition = { type: string; status: "True" | "False" | "Unknown"; reason?: string; message?: string };
+export type WatchEvent<T> = { type: "ADDED" | "MODIFIED" | "DELETED"; object: T };
+
+/** A cluster's API on loopback, behind `kubectl proxy`, with the caller's own rights. */
+export type Api = AsyncDisposable & {
+  /** Undefined when there is no such thing. */
+  get<T>(path: string): Promise<T | undefined>;
+  list<T>(path: string): Promise<T[]>;
+  remove(path: string, options?: { gracePeriodSeconds?: number }): Promise<void>;
+  patch(path: string, change: unknown): Promise<void>;
+  /** Everything that is there, then every change, until the signal. */
+  watch<T>(path: string, signal: AbortSignal, on: (event: WatchEvent<T>) => void): Promise<void>;
+};
+
+export async function openApi(): Promise<Api> {
+  const proxy = spawn("kubectl", ["proxy", "--port=0"], { stdio: ["ignore", "pipe", "pipe"] });
+  const lines: string[] = [];
+  for (const stream of [proxy.stdout, proxy.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
+  const url = await eventually("kubectl proxy listens", () => {
+    if (proxy.exitCode !== null) throw new Error(`Cannot reach the cluster: ${lines.join(" ")}`);
+    return /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0];
+  });
+
+  async function request(path: string, init: RequestInit = {}): Promise<Response> {
+    const response = await fetch(`http://${url}${path}`, init);
+    if (response.ok || response.status === 404) return response;
+    throw new Error(`Cannot ${init.method ?? "GET"} "${path}": ${response.status} ${await response.text()}`);
+  }
+
+  return {
+    async get<T>(path: string) {
+      const response = await request(path);
+      return response.ok ? ((await response.json()) as T) : undefined;
+    },
+    async list<T>(path: string) {
+      const response = await request(path);
+      return response.ok ? ((await response.json()) as { items: T[] }).items : [];
+    },
+    async remove(path, options = {}) {
+      await (await request(path, { method: "DELETE", body: JSON.stringify(options) })).body?.cancel();
+    },
+    async patch(path, change) {
+      const headers = { "Content-Type": "application/merge-patch+json" };
+      const response = await request(path, { method: "PATCH", headers, body: JSON.stringify(change) });
+      if (response.status === 404) throw new Error(`Cannot change "${path}": it is not there`);
+      await response.body?.cancel();
+    },
+    async watch<T>(path: string, signal: AbortSignal, on: (event: WatchEvent<T>) => void) {
+      const query = path.includes("?") ? "&" : "?";
+      const response = await request(`${path}${query}watch=true&timeoutSeconds=3600`, { signal });
+      let rest = "";
+      for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        const parts = (rest + chunk).split("\n");
+        rest = parts.pop() ?? "";
+        for (const part of parts) on(JSON.parse(part) as WatchEvent<T>);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      proxy.kill();
+      if (proxy.exitCode === null) await once(proxy, "exit");
+    },
+  };
+}
+
+/** Runs kubectl; what it wrote. */
+export async function kubectl(...args: string[]): Promise<string> {
+  const { code, output } = await tryKubectl(...args);
+  if (code !== 0) throw new Error(`Cannot run "kubectl ${args.join(" ")}": ${output.trim().slice(-2_000)}`);
+  return output;
+}
+
+/** Runs kubectl, which may fail. */
+export async function tryKubectl(...args: string[]): Promise<{ code: number; output: string }> {
+  const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+  const [code] = (await once(child, "close")) as [number];
+  return { code, output };
+}

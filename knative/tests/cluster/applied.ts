@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Meta } from "./api.ts";
+import { names, namespace } from "./environment.ts";
+import { placeOrder } from "./routes.ts";
+import { apply, type Stage } from "./stage.ts";
+import { serviceOf } from "./state.ts";
+
+const settledMs = 60_000;
+const diffEveryMs = 10_000;
+const owners = ["inventory", "orders", "users"];
+
+export function applied(stage: () => Stage): void {
+  describe("applied once", () => {
+    let orderId = "";
+
+    it("is Ready, all five, their data migrated; page and order come through the ingress", async () => {
+      const { environment, routes, tags, say } = stage();
+      await environment.setTag(tags[0]);
+      await apply(stage());
+      say("all are Ready");
+      const page = await routes.ask("frontend", "/");
+      assert.equal(page.status, 200);
+      assert.match(page.text, /<title>/);
+      const order = await placeOrder(routes, "frontend");
+      assert.equal(order.status, 201, order.text);
+      orderId = JSON.parse(order.text).orderId;
+      const stock = await routes.ask("gateway", "/api/inventory");
+      assert.deepEqual(Object.keys(JSON.parse(stock.text)).sort(), ["item1", "item2", "item3"]);
+    });
+
+    it("is what the manifests say, and stays so for a minute", async () => {
+      const { environment, say } = stage();
+      for (const startMs = Date.now(); Date.now() - startMs < settledMs; ) {
+        assert.equal(await environment.diff(), "");
+        await new Promise((resolve) => setTimeout(resolve, diffEveryMs));
+      }
+      say("no difference for a minute");
+    });
+
+    it("takes new images by a second apply: new revisions, migrations of their own, the data kept", async () => {
+      const { api, environment, routes, tags, say } = stage();
+      const revisions = () =>
+        Promise.all(names.map(async (name) => (await serviceOf(api, name)).status?.latestReadyRevisionName));
+      const before = await revisions();
+      await environment.setTag(tags[1]);
+      await apply(stage());
+      say("new images are Ready");
+      const after = await revisions();
+      for (const [index, name] of names.entries()) assert.notEqual(after[index], before[index], name);
+      const jobs = await api.list<{ metadata: Meta }>(`/apis/batch/v1/namespaces/${namespace}/jobs`);
+      for (const owner of owners) {
+        assert.ok(jobs.some(({ metadata }) => metadata.name === `${owner}-migrate-${tags[1]}`), owner);
+      }
+      assert.equal((await routes.ask("gateway", `/api/orders/${orderId}`)).status, 200);
+      assert.equal(await environment.diff(), "");
+    });
+  });
+}

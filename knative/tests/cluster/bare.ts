@@ -1,0 +1,66 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually } from "@shop/platform/testing";
+import { stringify } from "yaml";
+import { kubectl } from "./api.ts";
+import { namespace } from "./environment.ts";
+import { imageName } from "@shop/dev/images";
+import type { Stage } from "./stage.ts";
+import { isReady, serviceOf } from "./state.ts";
+
+const name = "bare";
+
+/** The floor: a Knative Service whose function is `Bun.serve` and nothing else, in an image of the shop. */
+export async function bareService({ api, tags }: Stage): Promise<AsyncDisposable & { name: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "shop-bare-"));
+  const file = join(folder, "service.yaml");
+  await writeFile(file, stringify(manifest(imageName("gateway", tags[0]))));
+  await kubectl("apply", "-f", file);
+  await eventually("the bare function is Ready", async () => isReady(await serviceOf(api, name)), 120_000, 200);
+  return {
+    name,
+    async [Symbol.asyncDispose]() {
+      await kubectl("delete", "-f", file, "--wait=false");
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+const manifest = (image: string) => ({
+  apiVersion: "serving.knative.dev/v1",
+  kind: "Service",
+  metadata: { name, namespace },
+  spec: {
+    template: {
+      metadata: {
+        annotations: {
+          "autoscaling.knative.dev/window": "6s",
+          "autoscaling.knative.dev/max-scale": "1",
+          "queue.sidecar.serving.knative.dev/cpu-resource-request": "25m",
+          "queue.sidecar.serving.knative.dev/memory-resource-request": "32Mi",
+          "queue.sidecar.serving.knative.dev/memory-resource-limit": "128Mi",
+        },
+      },
+      spec: {
+        timeoutSeconds: 60,
+        containers: [
+          {
+            image,
+            command: ["/usr/local/bin/bun", "-e", 'Bun.serve({ port: 8080, fetch: () => new Response("OK") })'],
+            ports: [{ containerPort: 8080 }],
+            resources: { requests: { cpu: "25m", memory: "96Mi" }, limits: { memory: "256Mi" } },
+            securityContext: {
+              runAsNonRoot: true,
+              runAsUser: 65532,
+              allowPrivilegeEscalation: false,
+              readOnlyRootFilesystem: true,
+              capabilities: { drop: ["ALL"] },
+              seccompProfile: { type: "RuntimeDefault" },
+            },
+          },
+        ],
+      },
+    },
+  },
+});

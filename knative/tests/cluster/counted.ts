@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { homedir } from "node:os";
+import { it } from "node:test";
+import { eventually, freePort } from "@shop/platform/testing";
+import { startProgram } from "../../../functions/tests/stack/programs.ts";
+import { scrapeIntervalS, scrapeTimeoutS } from "../../../functions/tests/stack/prometheus.ts";
+import { type Name, names, namespace } from "./environment.ts";
+import { full, record } from "./results.ts";
+import { apply, lightSleep, type Stage } from "./stage.ts";
+import { asleep } from "./state.ts";
+
+const rounds = full ? 10 : 2;
+const requestsMax = 5;
+const drainTimeoutMs = 90_000;
+
+/** What each function is asked when it is asked directly. */
+const paths: Record<Name, string> = {
+  frontend: "/docs/problems",
+  gateway: "/openapi.json",
+  orders: "/openapi.json",
+  inventory: "/inventory",
+  users: "/users",
+};
+
+export function counted(stage: () => Stage): void {
+  it("loses no count: a real Prometheus at 15 s, five functions that wake side by side", async () => {
+    const { api, pods, routes, say } = stage();
+    await apply(stage(), lightSleep);
+    await asleep(api, drainTimeoutMs);
+    await pods.allGone(drainTimeoutMs);
+    await using prometheus = await startPrometheus();
+    const startMs = Date.now();
+    const asked: Record<Name, number> = { frontend: 0, gateway: 0, orders: 0, inventory: 0, users: 0 };
+    for (let round = 0; round < rounds; round++) {
+      await asleep(api, drainTimeoutMs);
+      await Promise.all(
+        names.map(async (name) => {
+          const requests = 1 + Math.floor(Math.random() * requestsMax);
+          for (let i = 0; i < requests; i++) {
+            assert.equal((await routes.ask(name, paths[name])).status, 200, name);
+            asked[name] += 1;
+          }
+        }),
+      );
+      say(`round ${round + 1} of ${rounds}`);
+    }
+    const wakes = pods.lives.filter(({ createdMs }) => createdMs >= startMs).length;
+    assert.ok(wakes >= rounds * names.length, `${wakes} wakes`);
+    await pods.allGone(drainTimeoutMs);
+
+    const windowS = Math.ceil((Date.now() - startMs) / 1_000) + 60;
+    const query = (expression: string) => prometheus.query(`sum by (service) (${expression})`);
+    const anchored = await query(`increase(http_requests_total[${windowS}s] anchored)`);
+    const plain = await query(`increase(http_requests_total[${windowS}s])`);
+    say(`asked ${JSON.stringify(asked)}, counted ${JSON.stringify(anchored)}`);
+    assert.deepEqual(anchored, asked);
+    const sum = (counts: Record<string, number>) => Object.values(counts).reduce((all, one) => all + one, 0);
+    record("Counts over wakes", [
+      `${wakes} wakes, ${sum(asked)} requests, scraped each ${scrapeIntervalS} s: counted ${sum(anchored)} (\`increase(… anchored)\`), plain \`increase()\` ${sum(plain).toFixed(1)}.`,
+    ]);
+  });
+}
+
+async function startPrometheus() {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const kubeconfig = (process.env.KUBECONFIG ?? "").split(":")[0] || `${homedir()}/.kube/config`;
+  const program = await startProgram("prometheus", {
+    files: { "prometheus.yaml": config(kubeconfig) },
+    args: (folder) => [
+      `--config.file=${folder}/prometheus.yaml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      "--enable-feature=created-timestamp-zero-ingestion,exemplar-storage,promql-extended-range-selectors",
+    ],
+    readyUrl: `${url}/-/ready`,
+  });
+  await eventually("Prometheus follows the pods", async () => (await fetch(`${url}/api/v1/targets`)).ok);
+  return {
+    async query(expression: string): Promise<Record<string, number>> {
+      const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query: expression })}`);
+      const { data } = (await response.json()) as {
+        data: { result: { metric: { service: string }; value: [number, string] }[] };
+      };
+      return Object.fromEntries(data.result.map(({ metric, value }) => [metric.service, Number(value[1])]));
+    },
+    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
+  };
+}
+
+/** As a PodMonitor on `user-port` does it. */
+const config = (kubeconfig: string) => `
+global: { scrape_interval: ${scrapeIntervalS}s, scrape_timeout: ${scrapeTimeoutS}s }
+scrape_configs:
+  - job_name: functions
+    kubernetes_sd_configs:
+      - { role: pod, kubeconfig_file: "${kubeconfig}", namespaces: { names: [${namespace}] } }
+    relabel_configs:
+      - { source_labels: [__meta_kubernetes_pod_container_port_name], regex: user-port, action: keep }
+      - { source_labels: [__meta_kubernetes_pod_phase], regex: Succeeded|Failed, action: drop }
+      - { source_labels: [__meta_kubernetes_pod_name], target_label: pod }
+`;

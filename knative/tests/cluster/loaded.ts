@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { eventually } from "@shop/platform/testing";
+import { names, namespace } from "./environment.ts";
+import { readyOverTime } from "./pods.ts";
+import { full, record } from "./results.ts";
+import { apply, lightSleep, type Stage } from "./stage.ts";
+import { asleep } from "./state.ts";
+
+const sleepTimeoutMs = 120_000;
+const ramp = full
+  ? { RATE: "200", RAMP_SECONDS: "60", HOLD_SECONDS: "60" }
+  : { RATE: "150", RAMP_SECONDS: "20", HOLD_SECONDS: "20" };
+const steady = { RATE: "30", RAMP_SECONDS: "1", HOLD_SECONDS: full ? "150" : "60" };
+const deletions = full ? 20 : 5;
+/** What one pod is meant to bear: the annotated target at Knative's 70 %. */
+const podRate = 100 * 0.7;
+const podsMax = 4;
+
+type Summary = { metrics: Record<string, { values: Record<string, number> }> };
+type Ended = { code: number; output: string; summary: Summary };
+
+export function loaded(stage: () => Stage): void {
+  describe("under load", () => {
+    it("goes from one pod to as many as the target says and back to none, and fails no request", async () => {
+      const { api, pods, say } = stage();
+      await apply(stage(), lightSleep);
+      await asleep(api, sleepTimeoutMs);
+      const fromMs = Date.now();
+      const { code, output, summary } = await load(stage(), "ramp", ramp);
+      assert.equal(code, 0, output);
+      await asleep(api, sleepTimeoutMs);
+
+      const wanted = Math.min(podsMax, Math.ceil(Number(ramp.RATE) / podRate));
+      const steps = readyOverTime(
+        pods.lives.filter(({ createdMs }) => createdMs >= fromMs),
+        "gateway",
+      );
+      const most = Math.max(...steps.map(({ ready }) => ready));
+      say(`gateway had up to ${most} pods, wanted ${wanted}`);
+      assert.ok(most > 1, "more than one pod");
+      assert.ok(Math.abs(most - wanted) <= 1, `${most} pods, where the target says ${wanted}`);
+      assert.equal(steps.at(-1)?.ready, 0);
+      const requests = summary.metrics.http_reqs?.values.count ?? 0;
+      record("Load", [
+        `\`ramp\` 1 → ${ramp.RATE} requests/s: ${requests} requests, ${summary.metrics.http_req_failed?.values.passes ?? 0} failed, ${summary.metrics.dropped_iterations?.values.count ?? 0} dropped. Ready pods of gateway (target ${podRate}/s a pod: ${wanted}):`,
+        "",
+        "| after, s | ready pods |",
+        "|---|---|",
+        ...steps.map(({ atMs, ready }) => `| ${((atMs - fromMs) / 1_000).toFixed(0)} | ${ready} |`),
+      ]);
+    });
+
+    it("answers a herd of 200 that comes at zero pods", async () => {
+      const { api, say } = stage();
+      await asleep(api, sleepTimeoutMs);
+      const { code, output, summary } = await load(stage(), "herd", { CLIENTS: "200", IDLE_SECONDS: "0" });
+      assert.equal(code, 0, output);
+      assert.equal(summary.metrics.http_reqs?.values.count, 200);
+      say("200 of 200 were answered");
+      record("Herd", [`200 clients at zero pods: 200 answered, ${summary.metrics.http_req_failed?.values.passes ?? 0} failed.`]);
+    });
+
+    it("fails no request while new revisions take over and pods are deleted", async () => {
+      const { api, environment, pods, tags, say } = stage();
+      const loading = load(stage(), "ramp", steady);
+      await eventually("gateway serves", () => pods.of("gateway").some(({ readyMs }) => readyMs), 60_000);
+      await environment.setTag(tags[0]);
+      await apply(stage(), lightSleep);
+      say("new revisions have taken over");
+      for (let deleted = 0; deleted < deletions; deleted++) {
+        const name = names[deleted % names.length] ?? "gateway";
+        const victim = pods.of(name).find(({ readyMs }) => readyMs);
+        if (!victim) continue; // it sleeps: nobody asks for it
+        await api.remove(`/api/v1/namespaces/${namespace}/pods/${victim.pod}`);
+        await eventually(`${name} is ready again`, () => pods.of(name).some(({ readyMs }) => readyMs), 60_000);
+      }
+      say(`${deletions} pods were deleted`);
+      const { code, output, summary } = await loading;
+      assert.equal(code, 0, output);
+      record("Change under load", [
+        `${summary.metrics.http_reqs?.values.count} requests at ${steady.RATE}/s, while all five got a new revision and ${deletions} pods were deleted: ${summary.metrics.http_req_failed?.values.passes ?? 0} failed.`,
+      ]);
+    });
+  });
+}
+
+/** Runs a scenario of `loadtest/` against the gateway. */
+async function load({ routes }: Stage, scenario: string, env: Record<string, string>): Promise<Ended> {
+  const folder = await mkdtemp(join(tmpdir(), "shop-load-"));
+  const summary = join(folder, "summary.json");
+  const root = fileURLToPath(new URL("../../..", import.meta.url));
+  const args = ["run", "load", scenario, "--target", routes.url, "--host", await routes.hostOf("gateway"), "--summary", summary];
+  const child = spawn("bun", args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+  const [code] = (await once(child, "close")) as [number];
+  const text = await readFile(summary, "utf8").catch(() => "");
+  await rm(folder, { recursive: true });
+  if (text === "") throw new Error(`Cannot run ${scenario}: ${output}`);
+  return { code, output, summary: JSON.parse(text) as Summary };
+}

@@ -1,0 +1,21 @@
+import { createRecord } from "../../../functions/tests/results.ts";
+
+export { full } from "../../../functions/tests/results.ts";
+
+/** Writes one section of knative/RESULTS.md. */
+export const record = createRecord(
+  new URL("../../RESULTS.md", import.meta.url),
+  `# What \`bun run test:cluster --full\` measured
+
+Written by the suite itself, on a real Knative; each section is one of its tests. Times are context, the claims are the counts and the ratios.
+`,
+);
+
+/** Milliseconds at a share of the values, by nearest rank. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+export const median = (values: readonly number[]): number => percentile(values, 0.5);
+export const ms = (value: number): string => value.toFixed(0);

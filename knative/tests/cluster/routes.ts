@@ -1,0 +1,113 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { eventually } from "@shop/platform/testing";
+import type { Api } from "./api.ts";
+import { type Name, namespace } from "./environment.ts";
+
+export type Reply = {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  /** When it was asked, in Unix milliseconds, and how long the whole answer took. */
+  sentMs: number;
+  tookMs: number;
+};
+export type Asking = { method?: "GET" | "POST" | "PUT"; body?: unknown; headers?: Record<string, string> };
+
+/** The way in: every function by its own route, through the ingress, whether the public may come there or not. */
+export type Routes = AsyncDisposable & {
+  /** The public address of the ingress, and under which host a function is found there. */
+  readonly url: string;
+  hostOf(name: string): Promise<string>;
+  ask(name: string, path: string, asking?: Asking): Promise<Reply>;
+};
+
+type RoutesOptions = { api: Api; publicUrl?: string | undefined; internalUrl?: string | undefined };
+type Served = { status?: { url?: string } };
+
+const timeoutMs = 60_000;
+
+/** By the given addresses of Kourier, else by `kubectl port-forward` to its Services. */
+export async function openRoutes({ api, publicUrl, internalUrl }: RoutesOptions): Promise<Routes> {
+  const forwards: AsyncDisposable[] = [];
+  const forward = async (service: string) => {
+    const one = await forwardTo(service);
+    forwards.push(one);
+    return one.url;
+  };
+  const outside = publicUrl ?? (await forward("kourier"));
+  const inside = internalUrl ?? (await forward("kourier-internal"));
+
+  async function hostOf(name: string): Promise<string> {
+    const served = await api.get<Served>(`/apis/serving.knative.dev/v1/namespaces/${namespace}/services/${name}`);
+    if (!served?.status?.url) throw new Error(`Cannot find the route of "${name}": it has no address yet`);
+    return new URL(served.status.url).host;
+  }
+  return {
+    url: outside,
+    hostOf,
+    async ask(name, path, asking = {}) {
+      const host = await hostOf(name);
+      return send(`${host.endsWith(".svc.cluster.local") ? inside : outside}${path}`, host, asking);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const one of forwards) await one[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One request over a connection of its own. */
+export async function send(url: string, host: string, { method = "GET", body, headers }: Asking = {}): Promise<Reply> {
+  const sentMs = Date.now();
+  const startMs = performance.now();
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  const agent = new Agent();
+  const asked = request(url, {
+    method,
+    agent,
+    headers: { Host: host, ...(json && { "Content-Type": "application/json" }), ...headers },
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  asked.end(json);
+  const [reply] = await once(asked, "response");
+  const answer = await text(reply);
+  agent.destroy();
+  return {
+    status: reply.statusCode,
+    headers: reply.headers,
+    text: answer,
+    sentMs,
+    tookMs: performance.now() - startMs,
+  };
+}
+
+/** Places an order for one unit, as a customer does. */
+export const placeOrder = (routes: Routes, through: Name = "gateway", item = "item3"): Promise<Reply> =>
+  routes.ask(through, "/api/orders", {
+    method: "POST",
+    body: { item, quantity: 1 },
+    headers: { "Idempotency-Key": crypto.randomUUID() },
+  });
+
+async function forwardTo(service: string): Promise<AsyncDisposable & { url: string }> {
+  const args = ["port-forward", "--namespace=kourier-system", `service/${service}`, ":80"];
+  const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
+  const address = await eventually(`a way to ${service}`, () => {
+    if (child.exitCode !== null) {
+      throw new Error(`Cannot reach ${service}; give its address (CLUSTER_PUBLIC_URL, CLUSTER_INTERNAL_URL): ${lines}`);
+    }
+    return /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0];
+  });
+  return {
+    url: `http://${address}`,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      if (child.exitCode === null) await once(child, "exit");
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { buildImage, pushImage } from "@shop/dev/images";
+import { type Api, openApi } from "./api.ts";
+import { type Change, copyEnvironment, type Environment, names } from "./environment.ts";
+import { followPods, type Pods } from "./pods.ts";
+import { openRoutes, type Routes } from "./routes.ts";
+import { allReady } from "./state.ts";
+
+/** The shop on a real cluster, and all that the suite sees of it. */
+export type Stage = AsyncDisposable & {
+  readonly api: Api;
+  readonly environment: Environment;
+  readonly pods: Pods;
+  readonly routes: Routes;
+  /** The tags of two images of each function. */
+  readonly tags: readonly [string, string];
+  say(text: string): void;
+};
+
+/** Whether the suite runs in full, to write down its figures. */
+export const full = process.env.STACK_FULL === "1";
+
+/** So that a function sleeps seconds after its last request. */
+export const lightSleep: readonly Change[] = [
+  { op: "replace", path: "/spec/template/metadata/annotations/autoscaling.knative.dev~1window", value: "6s" },
+  { op: "replace", path: "/spec/template/metadata/annotations/autoscaling.knative.dev~1scale-down-delay", value: "0s" },
+];
+
+export const readyTimeoutMs = 240_000;
+
+const words = (text: string) => text.split(/\s+/).filter(Boolean);
+
+/** Builds the images twice, under two tags, and brings them to the cluster; nothing is applied yet. */
+export async function openStage(): Promise<Stage> {
+  const startMs = Date.now();
+  const say = (text: string) => console.log(`  ${((Date.now() - startMs) / 1_000).toFixed(0).padStart(4)} s  ${text}`);
+  const stack = new AsyncDisposableStack();
+  try {
+    const api = stack.use(await openApi());
+    const environment = stack.use(await copyEnvironment(api));
+    const build = words(process.env.IMAGE_BUILD || "docker build");
+    const push = words(process.env.CLUSTER_PUSH || "kind load docker-image");
+    const unique = startMs.toString(36);
+    const tags = [`${unique}a`, `${unique}b`] as const;
+    for (const tag of tags) {
+      for (const name of names) pushImage(buildImage(name, { tag, command: [...build, "--quiet"] }), push);
+      say(`images ${tag} are on the cluster`);
+    }
+    stack.defer(async () => {
+      say("the cluster is cleaned");
+      await environment.remove();
+    });
+    const pods = stack.use(await followPods(api));
+    const { CLUSTER_PUBLIC_URL: publicUrl, CLUSTER_INTERNAL_URL: internalUrl } = process.env;
+    const routes = stack.use(await openRoutes({ api, publicUrl, internalUrl }));
+    const open = stack.move();
+    return { api, environment, pods, routes, tags, say, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+/** Applies the environment with changes, and waits until that serves. */
+export async function apply({ api, environment }: Stage, changes: readonly Change[] = []): Promise<void> {
+  await environment.apply(changes);
+  await allReady(api, readyTimeoutMs);
+}

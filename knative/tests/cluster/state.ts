@@ -1,0 +1,80 @@
+import { eventually } from "@shop/platform/testing";
+import type { Api, Condition, Meta } from "./api.ts";
+import { type Name, names, namespace } from "./environment.ts";
+
+export type Served = {
+  metadata: Meta;
+  status?: {
+    observedGeneration?: number;
+    conditions?: Condition[];
+    url?: string;
+    latestReadyRevisionName?: string;
+    latestCreatedRevisionName?: string;
+  };
+};
+type Job = { metadata: Meta; status?: { conditions?: Condition[] } };
+type Autoscaled = { metadata: Meta; spec: { replicas: number }; status?: { replicas?: number } };
+
+const pollMs = 200;
+const serving = `/apis/serving.knative.dev/v1/namespaces/${namespace}/services`;
+
+export async function serviceOf(api: Api, name: string): Promise<Served> {
+  const served = await api.get<Served>(`${serving}/${name}`);
+  if (!served) throw new Error(`Cannot find the Service "${name}"`);
+  return served;
+}
+
+export const readyOf = ({ status }: Served): Condition | undefined =>
+  status?.conditions?.find(({ type }) => type === "Ready");
+
+/** Whether what was applied last serves, not only something before it. */
+export function isReady(served: Served): boolean {
+  const { metadata, status } = served;
+  return (
+    readyOf(served)?.status === "True" &&
+    status?.observedGeneration === metadata.generation &&
+    status?.latestReadyRevisionName === status?.latestCreatedRevisionName
+  );
+}
+
+/** Waits until every function is Ready and every job is done. */
+export async function allReady(api: Api, timeoutMs: number, only: readonly Name[] = names): Promise<void> {
+  let waitsFor: string[] = [];
+  try {
+    await eventually(
+      "all are ready",
+      async () => {
+        const services = await Promise.all(only.map((name) => serviceOf(api, name)));
+        const jobs = await api.list<Job>(`/apis/batch/v1/namespaces/${namespace}/jobs`);
+        waitsFor = [
+          ...services.filter((one) => !isReady(one)).map((one) => `${one.metadata.name} (${readyOf(one)?.message ?? ""})`),
+          ...jobs
+            .filter(({ status }) => !status?.conditions?.some((one) => one.type === "Complete" && one.status === "True"))
+            .map(({ metadata }) => metadata.name),
+        ];
+        return waitsFor.length === 0;
+      },
+      timeoutMs,
+      pollMs,
+    );
+  } catch (cause) {
+    throw new Error(`Not ready in time: ${waitsFor.join(", ")}`, { cause });
+  }
+}
+
+/** Waits until nothing wants a pod of these functions: the next request has to wake them. A pod may still drain. */
+export async function asleep(api: Api, timeoutMs: number, only: readonly string[] = names): Promise<void> {
+  await eventually(
+    `${only} sleep`,
+    async () => {
+      const all = await api.list<Autoscaled>(
+        `/apis/apps/v1/namespaces/${namespace}/deployments?labelSelector=serving.knative.dev%2Fservice`,
+      );
+      return all
+        .filter(({ metadata }) => only.includes(metadata.labels?.["serving.knative.dev/service"] ?? ""))
+        .every(({ spec, status }) => spec.replicas === 0 && !status?.replicas);
+    },
+    timeoutMs,
+    pollMs,
+  );
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { eventually } from "@shop/platform/testing";
+import { bareService } from "./bare.ts";
+import type { Life } from "./pods.ts";
+import { full, median, ms, percentile, record } from "./results.ts";
+import { placeOrder, type Reply } from "./routes.ts";
+import { readMetrics, valueIn } from "./scrape.ts";
+import { apply, lightSleep, type Stage } from "./stage.ts";
+import { asleep } from "./state.ts";
+
+const cycles = full ? 20 : 3;
+const sleepTimeoutMs = 120_000;
+/** One wake after the other costs no more than that many at once: by the median, to one function's. */
+const partChainMax = 2.2;
+const wholeChainMax = 3.3;
+const bootPhases = ["modules", "config", "listen"] as const;
+
+export function woken(stage: () => Stage): void {
+  describe("asleep", () => {
+    it("answers the first order with 201", async () => {
+      const { api, routes, say } = stage();
+      await apply(stage(), lightSleep);
+      await asleep(api, sleepTimeoutMs);
+      const { status, text, headers, tookMs } = await placeOrder(routes, "frontend");
+      assert.equal(status, 201, text);
+      for (const name of ["frontend", "gateway", "orders", "inventory"]) {
+        assert.match(`${headers["server-timing"]}`, new RegExp(`desc="${name}"`));
+      }
+      say(`the first order at zero took ${ms(tookMs)} ms`);
+    });
+
+    it("wakes in the time of its wakes: one function, gateway awake and the rest asleep, all asleep", async () => {
+      const { api, routes, pods, say } = stage();
+      await using bare = await bareService(stage());
+      const took: Record<"bare" | "one" | "part" | "whole", number[]> = { bare: [], one: [], part: [], whole: [] };
+      const stories: Record<string, number>[] = [];
+      const note = (what: keyof typeof took, { status, text, tookMs }: Reply) => {
+        assert.ok(status === 200 || status === 201, `${what}: ${status} ${text}`);
+        took[what].push(tookMs);
+      };
+      const allSleep = () => asleep(api, sleepTimeoutMs, ["gateway", "orders", "inventory", "users", bare.name]);
+
+      for (let cycle = 0; cycle < cycles; cycle++) {
+        await allSleep();
+        note("bare", await routes.ask(bare.name, "/"));
+        const one = await routes.ask("users", "/users");
+        note("one", one);
+        const life = await eventually("the pod of users is known", () => pods.of("users").at(-1));
+        stories.push(await storyOf(one, life));
+        note("whole", await placeOrder(routes));
+        await allSleep();
+        assert.equal((await routes.ask("gateway", "/openapi.json")).status, 200);
+        note("part", await placeOrder(routes));
+        say(`cycle ${cycle + 1} of ${cycles}: ${Object.entries(took).map(([what, all]) => `${what} ${ms(all.at(-1) ?? 0)}`).join(", ")} ms`);
+      }
+
+      const ratio = (what: keyof typeof took) => median(took[what]) / median(took.one);
+      record("Wakes", [
+        `${cycles} wakes of each, one after the other.`,
+        "",
+        "| what wakes | p50, ms | p95, ms | p50 to one function |",
+        "|---|---|---|---|",
+        ...Object.entries({
+          bare: "a bare Bun function (floor)",
+          one: "one function: users, with its database",
+          part: "an order, gateway awake: orders, inventory",
+          whole: "an order, all asleep: gateway, orders, inventory",
+        }).map(([what, text]) => {
+          const all = took[what as keyof typeof took];
+          return `| ${text} | ${ms(median(all))} | ${ms(percentile(all, 0.95))} | ${ratio(what as keyof typeof took).toFixed(2)} |`;
+        }),
+        "",
+        "Where the time of one function goes, medians:",
+        "",
+        "| part | ms | share |",
+        "|---|---|---|",
+        ...Object.keys(stories[0] ?? {}).map((part) => {
+          const value = median(stories.map((story) => story[part] ?? 0));
+          return `| ${part} | ${ms(value)} | ${((value * 100) / median(took.one)).toFixed(0)} % |`;
+        }),
+      ]);
+      assert.ok(ratio("part") <= partChainMax, `gateway awake: ${ratio("part").toFixed(2)}`);
+      assert.ok(ratio("whole") <= wholeChainMax, `all asleep: ${ratio("whole").toFixed(2)}`);
+    });
+  });
+}
+
+/** What the time of one waking request was spent on, in milliseconds; the last part is what is left. */
+async function storyOf({ sentMs, tookMs }: Reply, life: Life): Promise<Record<string, number>> {
+  const text = await readMetrics(life.address ?? "");
+  const phase = (name: string) => valueIn(text, `function_cold_start_seconds{phase="${name}"`) * 1_000;
+  const listeningMs = valueIn(text, "function_boots_created") * 1_000;
+  const boot = Object.fromEntries(bootPhases.map((name) => [name, phase(name)]));
+  const startedMs = listeningMs - Object.values(boot).reduce((sum, one) => sum + one);
+  const scheduledMs = life.scheduledMs ?? life.createdMs;
+  const story: Record<string, number> = {
+    "ingress, activator, autoscaler: until there is a pod": life.createdMs - sentMs,
+    scheduling: scheduledMs - life.createdMs,
+    "sandbox and container: until the process starts": startedMs - scheduledMs,
+    "boot: modules": boot.modules ?? 0,
+    "boot: config": boot.config ?? 0,
+    "boot: listen": boot.listen ?? 0,
+    "probes and activator: until the request is there": phase("idle"),
+    "first answer": phase("first_request"),
+  };
+  const told = Object.values(story).reduce((sum, one) => sum + one);
+  return { ...story, "the way back": tookMs - told };
+}
