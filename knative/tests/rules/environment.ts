@@ -6,14 +6,7 @@ import type { Rule } from "../rule.ts";
 /** Every pod of a function, jobs too, has the variables that its configuration reads: the peers', the database's, the collector's. */
 export const environment: Rule = {
   name: "environment",
-  check: ({ manifests, pods }) => {
-    const missing = shop.filter(({ name }) => !pods.some((pod) => functionOf(pod) === name && !pod.job));
-    return [
-      ...missing.map(({ name }) => `Cannot accept the shop: there is no "${name}"`),
-      ...pods.filter((pod) => functionOf(pod) !== undefined).flatMap(faultsOf),
-      ...(manifests.length === 0 ? ["Cannot accept the shop: there is nothing"] : []),
-    ];
-  },
+  check: ({ pods }) => pods.filter((pod) => functionOf(pod) !== undefined).flatMap(faultsOf),
 };
 
 function faultsOf(pod: Pod): string[] {

@@ -32,7 +32,6 @@ function unset(service: Manifest): string[] {
     "the port's protocol": container?.ports?.[0]?.protocol,
     "readinessProbe.successThreshold": container?.readinessProbe?.successThreshold,
     containerConcurrency: service.spec?.template?.spec.containerConcurrency,
-    enableServiceLinks: service.spec?.template?.spec.enableServiceLinks,
     traffic: service.spec?.traffic,
   };
   return Object.entries(filled)
