@@ -1,0 +1,46 @@
+import type { Actor } from "./network.ts";
+
+/** Who is outside of sre-lab, with the labels that its own manifests give it. */
+export const outsiders: readonly Actor[] = [
+  { name: "activator", namespace: "knative-serving", labels: { app: "activator" } },
+  { name: "autoscaler", namespace: "knative-serving", labels: { app: "autoscaler" } },
+  { name: "kourier", namespace: "kourier-system", labels: { app: "3scale-kourier-gateway" } },
+  { name: "kourier of the operator", namespace: "knative-serving", labels: { app: "3scale-kourier-gateway" } },
+  { name: "prometheus", namespace: "monitoring", labels: { "app.kubernetes.io/name": "prometheus" } },
+  { name: "grafana", namespace: "monitoring", labels: { "app.kubernetes.io/name": "grafana" } },
+  { name: "collector", namespace: "tracing", labels: { "app.kubernetes.io/name": "opentelemetry-collector" } },
+  { name: "dns", namespace: "kube-system", labels: { "k8s-app": "kube-dns" } },
+  { name: "cloudnative-pg", namespace: "cnpg-system", labels: { "app.kubernetes.io/name": "cloudnative-pg" } },
+  { name: "stranger", namespace: "default", labels: { app: "activator", "app.kubernetes.io/name": "prometheus" } },
+  { name: "internet", labels: {} },
+];
+
+/** Every port that somebody listens on. */
+export const ports = [53, 443, 4318, 5432, 6443, 8000, 8012, 8080, 8081, 8112, 9090, 9091, 9187];
+
+const functions = "frontend gateway orders inventory users".split(" ");
+const callers = ["frontend", "gateway", "orders", "orders settle"];
+const ingress = ["activator", "kourier", "kourier of the operator"];
+
+const ownersAndJobs = (actors: readonly string[]) =>
+  actors.filter((name) => /^(orders|inventory|users)( |$)/.test(name));
+
+/** Every connection that may be made, of the actors in sre-lab and the ones outside; whatever is not here may not. */
+export function expectedFlows(actors: readonly string[], { production }: { production: boolean }): Set<string> {
+  const flows = new Set<string>();
+  const add = (from: readonly string[], to: readonly string[], on: readonly number[]) => {
+    for (const one of from) for (const other of to) for (const port of on) flows.add(`${one} → ${other}:${port}`);
+  };
+  add(actors, ["dns"], [53]);
+  add(ingress, functions, [8012, 8112]);
+  add(["autoscaler"], functions, [9090]);
+  add(["prometheus"], functions, [8080]);
+  add(callers, ["kourier", "kourier of the operator"], [8081]);
+  add([...functions, "orders settle"], ["collector"], [4318]);
+  add(ownersAndJobs(actors), ["postgres"], [5432]);
+  if (production) {
+    add(["cloudnative-pg", "postgres"], ["postgres"], [5432, 8000]);
+    add(["postgres"], ["internet"], [443, 6443]);
+  }
+  return flows;
+}

@@ -1,0 +1,78 @@
+import type { LabelSelector, Manifest, NetworkPeer, NetworkPort } from "./manifest.ts";
+
+/** Who speaks or is spoken to: a pod, or an address outside the cluster. */
+export interface Actor {
+  name: string;
+  namespace?: string;
+  labels: Record<string, string>;
+}
+
+const isPolicy = ({ kind }: Manifest) => kind === "NetworkPolicy";
+
+/** Whether a connection passes the policies of both ends (https://kubernetes.io/docs/concepts/services-networking/network-policies/). */
+export function isAllowed(policies: readonly Manifest[], from: Actor, to: Actor, port: number): boolean {
+  return (
+    passes(policies, from, "Egress", (spec) =>
+      (spec?.egress ?? []).some((rule) => admits(rule.to, to, spec.namespace) && covers(rule.ports, port)),
+    ) &&
+    passes(policies, to, "Ingress", (spec) =>
+      (spec?.ingress ?? []).some((rule) => admits(rule.from, from, spec.namespace) && covers(rule.ports, port)),
+    )
+  );
+}
+
+type Scoped = NonNullable<Manifest["spec"]> & { namespace: string | undefined };
+
+/** A pod that no policy selects for a direction is open in it; of several it is enough that one allows. */
+function passes(
+  policies: readonly Manifest[],
+  actor: Actor,
+  direction: "Ingress" | "Egress",
+  allows: (spec: Scoped) => boolean,
+): boolean {
+  const selecting = policies.filter(
+    (policy) =>
+      isPolicy(policy) &&
+      policy.metadata.namespace === actor.namespace &&
+      policy.spec?.policyTypes?.includes(direction) &&
+      selects(policy.spec.podSelector, actor.labels),
+  );
+  return (
+    selecting.length === 0 || selecting.some(({ spec, metadata }) => allows({ ...spec, namespace: metadata.namespace }))
+  );
+}
+
+/** No list means everybody; a peer without a namespace is in the policy's own. */
+function admits(peers: readonly NetworkPeer[] | undefined, actor: Actor, namespace: string | undefined): boolean {
+  return !peers || peers.some((peer) => matches(peer, actor, namespace));
+}
+
+function matches(peer: NetworkPeer, actor: Actor, namespace: string | undefined): boolean {
+  if (peer.ipBlock) return actor.namespace === undefined; // a pod's address is for selectors to name
+  if (actor.namespace === undefined) return false;
+  const inNamespace = peer.namespaceSelector
+    ? selects(peer.namespaceSelector, { "kubernetes.io/metadata.name": actor.namespace })
+    : actor.namespace === namespace;
+  return inNamespace && selects(peer.podSelector, actor.labels);
+}
+
+const covers = (ports: readonly NetworkPort[] | undefined, port: number) =>
+  !ports || ports.some((one) => one.port === undefined || one.port === port);
+
+/** No selector, or an empty one, is for all. */
+export function selects(selector: LabelSelector | undefined, labels: Record<string, string>): boolean {
+  const exact = Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+  return exact && (selector?.matchExpressions ?? []).every((expression) => holds(expression, labels));
+}
+
+function holds(
+  { key, operator, values = [] }: { key: string; operator: string; values?: string[] },
+  labels: Record<string, string>,
+): boolean {
+  const value = labels[key];
+  if (operator === "In") return value !== undefined && values.includes(value);
+  if (operator === "NotIn") return value === undefined || !values.includes(value);
+  if (operator === "Exists") return value !== undefined;
+  if (operator === "DoesNotExist") return value === undefined;
+  throw new Error(`Cannot evaluate the operator "${operator}": should be In, NotIn, Exists or DoesNotExist`);
+}

@@ -1,0 +1,21 @@
+import { describe, type Manifest, nameLabel } from "../manifest.ts";
+import type { Rule } from "../rule.ts";
+
+/** A Job's name is its image's: a new image makes a new Job, as a changed template of the old one is refused. It stays, so that it runs once. */
+export const jobs: Rule = {
+  name: "jobs",
+  check: ({ manifests }) => manifests.filter(({ kind }) => kind === "Job").flatMap(faultsOf),
+};
+
+function faultsOf(job: Manifest): string[] {
+  const [container] = job.spec?.template?.spec.containers ?? [];
+  const tag = /:([^:@/]+)(@|$)/.exec(container?.image ?? "")?.[1];
+  const name = `${nameLabel(job.metadata.labels)}-${container?.args?.join("-")}-${tag}`;
+  const faults = [
+    job.metadata.name !== name && `should be named "${name}", after its image`,
+    !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(job.metadata.name) && "its name is not a DNS label",
+    job.spec?.ttlSecondsAfterFinished !== undefined && "it goes away by itself, and would run again",
+    !(Number(job.spec?.backoffLimit) >= 5) && "it does not wait for its database (backoffLimit)",
+  ];
+  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(job)}: ${fault}`);
+}
