@@ -24,10 +24,10 @@ type Line = Record<string, unknown> & { msg?: string };
 const source = ({ first = "", main = "", close = "async () => log.info('closed')" }: Source) => `
 import { createApp } from "${platform}app.ts";
 import { port } from "${platform}config.ts";
-import { program } from "${platform}program.ts";
+import { command, program } from "${platform}program.ts";
 import { serve } from "${platform}serve.ts";
 ${first}
-program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, async ({ config, telemetry }) => {
+const start = command({ PORT: port(1) }, async ({ config, telemetry }) => {
   const { log } = telemetry;
   ${main}
   const app = createApp({ telemetry });
@@ -48,6 +48,7 @@ program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, asy
   });
   serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry, close: ${close} });
 });
+program({ service: "fixture", argv: process.argv, env: process.env }, { serve: start });
 `;
 
 /** A program in a folder of its own. */
