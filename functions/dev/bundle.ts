@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildConfig, BunPlugin } from "bun";
 
-const common = { minify: true, external: ["pg-native", "cloudflare:sockets"] } satisfies Partial<BuildConfig>;
+const common = { minify: true, external: ["pg-native", "pg-cloudflare"] } satisfies Partial<BuildConfig>;
 
 const folder = (name: string) => fileURLToPath(new URL(`../${name}/`, import.meta.url));
 
