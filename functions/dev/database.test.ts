@@ -3,8 +3,9 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { applyMigrations } from "@shop/platform/migrate";
 import pg from "pg";
-import { createScratch, migrate, type OwnerUrls, owners, provision, seed } from "./database.ts";
+import { createScratch, type OwnerUrls, owners, provision, seed } from "./database.ts";
 import { type Postgres, startPostgres } from "./postgres.ts";
 
 describe("the owners' databases", () => {
@@ -48,7 +49,7 @@ describe("the owners' databases", () => {
       join(folder, "1_wrong.sql"),
       "-- Up Migration\ncreate table half (n int);\ncreat table wrong (n int);",
     );
-    await assert.rejects(migrate(urls.users, folder), {
+    await assert.rejects(applyMigrations(urls.users, folder), {
       message: 'Cannot migrate "1_wrong": syntax error at or near "creat"',
     });
     assert.deepEqual(await query(urls.users, "select to_regclass('half') as half"), [{ half: null }]);
@@ -57,10 +58,13 @@ describe("the owners' databases", () => {
 
   it("two who migrate at once both succeed, and each migration is applied once", async () => {
     for (const { name, migrations } of owners) {
-      const applied = await Promise.all([migrate(urls[name], migrations), migrate(urls[name], migrations)]);
+      const applied = await Promise.all([
+        applyMigrations(urls[name], migrations),
+        applyMigrations(urls[name], migrations),
+      ]);
       const all = (await readdir(migrations)).map((file) => parse(file).name).sort();
       assert.deepEqual(applied.flat().sort(), all);
-      assert.deepEqual(await migrate(urls[name], migrations), []);
+      assert.deepEqual(await applyMigrations(urls[name], migrations), []);
     }
   });
 

@@ -1,7 +1,6 @@
 import { createHmac, randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { runner } from "node-pg-migrate";
+import { applyMigrations, applySeed, connected } from "@shop/platform/migrate";
 import pg from "pg";
 
 export type OwnerName = "inventory" | "orders" | "users";
@@ -62,37 +61,10 @@ function ownerUrl(adminUrl: string, name: OwnerName): string {
 const password = (adminUrl: string, name: OwnerName) =>
   createHmac("sha256", new URL(adminUrl).password).update(name).digest("hex");
 
-/** Brings one database up to date; the migrations that were applied. Of two at once the second waits. */
-export async function migrate(databaseUrl: string, migrations: string): Promise<string[]> {
-  let at = new URL(databaseUrl).pathname.slice(1);
-  try {
-    const applied = await runner({
-      databaseUrl,
-      dir: migrations,
-      direction: "up",
-      migrationsTable: "migrations",
-      advisoryLockMode: "wait",
-      log: (line) => {
-        at = /^### MIGRATION (\S+)/.exec(line)?.[1] ?? at;
-      },
-    });
-    return applied.map(({ name }) => name);
-  } catch (cause) {
-    throw new Error(`Cannot migrate "${at}": ${(cause as Error).message}`, { cause });
-  }
-}
-
 /** Inserts the rows that are missing, and moves the stock of the items named in `stock`, initial and available alike. */
 export async function seed(urls: OwnerUrls, { stock = {} }: { stock?: Record<string, number> } = {}): Promise<void> {
-  for (const owner of owners) await insertMissing(owner, urls[owner.name]);
+  for (const { name, seed } of owners) if (seed) await applySeed(urls[name], seed);
   if (Object.keys(stock).length > 0) await connected(urls.inventory, (client) => setStock(client, stock));
-}
-
-async function insertMissing({ name, seed }: Owner, url: string): Promise<void> {
-  if (!seed) return;
-  await connected(url, async (client) => client.query(await readFile(seed, "utf8"))).catch((cause) => {
-    throw new Error(`Cannot seed "${name}": ${cause.message}`, { cause });
-  });
 }
 
 async function setStock(client: pg.Client, stock: Record<string, number>): Promise<void> {
@@ -120,24 +92,13 @@ export async function createScratch(
   await connected(adminUrl, (admin) => admin.query(`create database ${database}`));
   const url = new URL(adminUrl);
   url.pathname = `/${database}`;
-  for (const owner of owners.filter((one) => one.name === name)) {
-    await migrate(url.href, owner.migrations);
-    await insertMissing(owner, url.href);
+  for (const { migrations, seed } of owners.filter((one) => one.name === name)) {
+    await applyMigrations(url.href, migrations);
+    if (seed) await applySeed(url.href, seed);
   }
   return {
     url: url.href,
     drop: () =>
       connected(adminUrl, async (admin) => void (await admin.query(`drop database ${database} with (force)`))),
   };
-}
-
-async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

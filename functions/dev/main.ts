@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { readConfig } from "@shop/platform/config";
+import { applyMigrations } from "@shop/platform/migrate";
 import { otelEntries, tracesUrl } from "@shop/platform/otel-config";
-import { migrate, owners, provision, seed } from "./database.ts";
+import { owners, provision, seed } from "./database.ts";
 import { type Flags, parseFlags, usage } from "./flags.ts";
 import { describeExit } from "./instance.ts";
 import { startMaintenance } from "./maintenance.ts";
@@ -60,7 +61,7 @@ async function run({ functions, windowMs, targetsPort }: Flags): Promise<void> {
     targets = await openTargets({ port: targetsPort, processes: miniature.processes });
     server = await openServer({ env: process.env });
     const urls = await provision(server.adminUrl);
-    for (const { name, migrations } of owners) await migrate(urls[name], migrations);
+    for (const { name, migrations } of owners) await applyMigrations(urls[name], migrations);
     await seed(urls);
     databaseUrls.resolve(urls);
   } catch (error) {

@@ -1,4 +1,5 @@
-import { migrate, owners, provision } from "./database.ts";
+import { applyMigrations } from "@shop/platform/migrate";
+import { owners, provision } from "./database.ts";
 import { openServer } from "./server.ts";
 
 try {
@@ -6,7 +7,7 @@ try {
   try {
     const urls = await provision(server.adminUrl);
     for (const { name, migrations } of owners) {
-      const applied = await migrate(urls[name], migrations);
+      const applied = await applyMigrations(urls[name], migrations);
       console.log(`${name}: ${applied.length > 0 ? `applied ${applied.join(", ")}` : "up to date"}`);
     }
   } finally {

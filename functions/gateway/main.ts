@@ -1,12 +1,12 @@
 import { createApp } from "@shop/platform/app";
 import { createPeer } from "@shop/platform/client";
-import { program } from "@shop/platform/program";
+import { command, program } from "@shop/platform/program";
 import { serve } from "@shop/platform/serve";
 import { config } from "./config.ts";
 import { addRoutes } from "./routes.ts";
 import { createService } from "./service.ts";
 
-program({ service: "gateway", config, env: process.env }, ({ config, telemetry }) => {
+const start = command(config, ({ config, telemetry }) => {
   const { metrics } = telemetry;
   const service = createService({
     orders: createPeer({ name: "orders", baseUrl: config.ORDER_SERVICE_URL, metrics }),
@@ -18,3 +18,5 @@ program({ service: "gateway", config, env: process.env }, ({ config, telemetry }
   const app = addRoutes(createApp({ telemetry, info, position: "edge", summary: true, timeoutMs }), { service });
   serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry });
 });
+
+program({ service: "gateway", argv: process.argv, env: process.env }, { serve: start });

@@ -25,10 +25,10 @@ type Line = Record<string, unknown> & { msg?: string };
 const source = ({ first = "", main = "", close = "async () => log.info('closed')" }: Source) => `
 import { createApp } from "${platform}app.ts";
 import { port } from "${platform}config.ts";
-import { program } from "${platform}program.ts";
+import { command, program } from "${platform}program.ts";
 import { serve } from "${platform}serve.ts";
 ${first}
-program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, async ({ config, telemetry }) => {
+const start = command({ PORT: port(1) }, async ({ config, telemetry }) => {
   const { log } = telemetry;
   ${main}
   const app = createApp({ telemetry });
@@ -50,6 +50,7 @@ program({ service: "fixture", config: { PORT: port(1) }, env: process.env }, asy
   app.get("/large", (c) => c.text("x".repeat(30_000_000)));
   serve({ fetch: app.fetch, host: config.HOST, port: config.PORT, telemetry, close: ${close} });
 });
+program({ service: "fixture", argv: process.argv, env: process.env }, { serve: start });
 `;
 
 /** A program in a folder of its own. */

@@ -19,6 +19,7 @@ const suites: Record<string, Step[]> = {
   "test:deno": [{ runtime: "deno", paths: [...functions, ...devOnBoth] }],
   "test:races": [{ runtime: "bun", paths: ["functions/tests/races"] }],
   "test:stack": [{ runtime: "bun", paths: ["functions/tests/stack"] }],
+  "test:containers": [{ runtime: "bun", paths: ["functions/tests/containers"] }],
   "test:browser": [{ runtime: "bun", paths: ["functions/tests/browser"] }],
   "test:manifests": [{ runtime: "bun", paths: ["knative/tests"] }],
 };

@@ -50,8 +50,8 @@ export async function wake({ command, env, port, path }: WakeOptions): Promise<W
   }
 }
 
-/** On bare sockets: a client's own start would be part of what is measured. */
-async function firstReply(port: number, path: string): Promise<Reply & { replyMs: number }> {
+/** Asks a port without pause until it answers. On bare sockets: a client's own start would be part of what is measured. */
+export async function firstReply(port: number, path: string): Promise<Reply & { replyMs: number }> {
   const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
   const deadlineMs = nowMs() + timeoutMs;
   while (nowMs() < deadlineMs) {

@@ -1,0 +1,45 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export type ImageOptions = {
+  tag: string;
+  /** What builds, such as `docker build`, with any arguments of the machine's own. */
+  command: readonly string[];
+};
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Local on purpose: Knative looks up no digest for this host, so nothing has to be pushed to a registry. */
+export const imageName = (name: string, tag: string): string => `dev.local/${name}:${tag}`;
+
+/** Builds the image of one function; its name. */
+export function buildImage(name: string, { tag, command }: ImageOptions): string {
+  const image = imageName(name, tag);
+  const { repository } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { repository: string };
+  const values = { FUNCTION: name, VERSION: tag, REVISION: git("rev-parse", "HEAD"), SOURCE: repository };
+  const buildArgs = Object.entries(values).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);
+  run([...command, ...buildArgs, "--tag", image, "--file", "functions/Dockerfile", "."], `build "${image}"`);
+  return image;
+}
+
+/** Runs a command with an image's name as its last argument. */
+export function pushImage(image: string, command: readonly string[]): void {
+  run([...command, image], `push "${image}"`);
+}
+
+/** The short name of what is checked out, marked where it was changed since; outside of Git there is none. */
+export const revision = (): string => git("describe", "--always", "--dirty", "--exclude=*");
+
+function git(...args: string[]): string {
+  const { stdout, status } = spawnSync("git", args, { cwd: root, encoding: "utf8" });
+  return status === 0 ? stdout.trim() : "unversioned";
+}
+
+function run([program = "", ...args]: string[], action: string): void {
+  // Engines older than 23 take BuildKit only when they are told to.
+  const env = { ...process.env, DOCKER_BUILDKIT: "1" };
+  const { status, error } = spawnSync(program, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+  if (error) throw new Error(`Cannot ${action}: "${program}" cannot be run`, { cause: error });
+  if (status !== 0) throw new Error(`Cannot ${action}: "${program}" ended with exit code ${status}`);
+}

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createDatabase } from "@shop/platform/database";
+import { captureLog, eventually } from "@shop/platform/testing";
+import { openLedger } from "../invariant.ts";
+import { untilWaiting, whileLocked } from "../lock.ts";
+import { counts, describes, sells } from "../smoke.ts";
+import { engine } from "./container.ts";
+import { openStage, type Stage } from "./stage.ts";
+
+const owners = ["inventory", "orders", "users"];
+const exitMaxMs = 3_000; // 1.5 s of the function's own, and the engine's word for it
+
+type Ended = Awaited<ReturnType<Stage["command"]>>;
+const said = ({ code, lines }: Ended) => [code, ...lines.map((line) => JSON.parse(line).msg as string)];
+
+describe("the shop in containers", () => {
+  let stage: Stage;
+  const migrations = new Map<string, Ended[]>();
+
+  before(async () => {
+    stage = await openStage(async ({ command }) => {
+      for (const name of owners)
+        migrations.set(name, await Promise.all([command(name, "migrate"), command(name, "migrate")]));
+      for (const name of ["inventory", "users"]) assert.deepEqual(said(await command(name, "seed")), [0, "seeded"]);
+    });
+  });
+  after(() => stage?.close());
+
+  it("migrates: of two at once one does all, and a third finds nothing to do", async () => {
+    for (const name of owners) {
+      const [one, other] = (migrations.get(name) ?? []).map(said).sort().reverse();
+      assert.deepEqual(one, [0, "up to date"], name);
+      assert.deepEqual(other?.[0], 0, name);
+      assert.match(`${other?.[1]}`, /^applied 001_/, name);
+      assert.deepEqual(said(await stage.command(name, "migrate")), [0, "up to date"], name);
+    }
+  });
+
+  it("sells from the page to the stock, describes itself and counts", async () => {
+    await sells(stage);
+    await describes(stage);
+    await counts(stage);
+  });
+
+  it("settles", async () => {
+    assert.deepEqual(said(await stage.command("orders", "settle")), [0]);
+    const { orders, inventory } = stage.databaseUrls;
+    const ledger = openLedger({ orders: { url: orders }, inventory: { url: inventory } });
+    assert.deepEqual(await ledger.breaches({ settled: true }), []);
+    await ledger.close();
+  });
+
+  it("finishes a reply under way at SIGTERM, and exits 0", async () => {
+    const database = createDatabase({ url: stage.databaseUrls.users, log: captureLog().log });
+    const container = (await engine()).getContainer(stage.containers.get("users")?.getId() ?? "");
+    const ended = container.wait() as Promise<{ StatusCode: number }>;
+    const { asked } = await whileLocked(database, "users", async () => {
+      const asked = fetch(`${stage.urls.users}/users`);
+      await untilWaiting(database, 1);
+      await container.kill({ signal: "SIGTERM" });
+      await eventually("users takes no more", () => refuses(stage.urls.users));
+      return { asked };
+    });
+    const reply = await asked;
+    assert.equal(reply.status, 200);
+    assert.equal(((await reply.json()) as unknown[]).length, 2);
+    const repliedMs = performance.now();
+    assert.equal((await ended).StatusCode, 0);
+    assert.ok(performance.now() - repliedMs < exitMaxMs);
+    await database.close();
+  });
+});
+
+const refuses = (url: string): Promise<boolean> =>
+  fetch(`${url}/readyz`).then(
+    () => false,
+    () => true,
+  );
