@@ -1,11 +1,11 @@
 import http from "k6/http";
 import type { Options } from "k6/options";
-import { number } from "./env.ts";
+import { integer } from "./env.ts";
 import { answers, buySomething, summaryTrendStats } from "./shop.ts";
 import { type SummaryData, summarize } from "./summary.ts";
 
-const clients = number("CLIENTS", 200, { min: 1 });
-const idleSeconds = number("IDLE_SECONDS", 150);
+const clients = integer("CLIENTS", 200);
+const idleSeconds = integer("IDLE_SECONDS", 150, { min: 0 });
 
 http.setResponseCallback(answers);
 

@@ -1,17 +1,17 @@
 import { check } from "k6";
 import http from "k6/http";
 import type { Options } from "k6/options";
-import { number } from "./env.ts";
+import { integer, share } from "./env.ts";
 import { answers, browse, buySomething, summaryTrendStats } from "./shop.ts";
 import { type SummaryData, summarize } from "./summary.ts";
 
-const rateMin = 1;
-const rate = number("RATE", 200, { min: rateMin });
-const rampSeconds = number("RAMP_SECONDS", 120, { min: 1 });
-const holdSeconds = number("HOLD_SECONDS", 60, { min: 1 });
-const ordersShare = number("ORDERS_SHARE", 0.2);
-const vusMax = number("VUS_MAX", 1_000, { min: 1 });
-const p95Ms = number("P95_MS", 500, { min: 1 });
+const startRate = 1;
+const rate = integer("RATE", 200);
+const rampSeconds = integer("RAMP_SECONDS", 120);
+const holdSeconds = integer("HOLD_SECONDS", 60);
+const ordersShare = share("ORDERS_SHARE", 0.2);
+const vusMax = integer("VUS_MAX", 1_000);
+const p95Ms = integer("P95_MS", 500);
 
 const vus = { preAllocatedVUs: Math.min(vusMax, Math.ceil(rate)), maxVUs: vusMax };
 const heldMin = Math.floor(rate * holdSeconds * 0.99);
@@ -23,7 +23,7 @@ export const options: Options = {
   scenarios: {
     ramp: {
       executor: "ramping-arrival-rate",
-      startRate: rateMin,
+      startRate,
       stages: [{ target: rate, duration: `${rampSeconds}s` }],
       ...vus,
     },

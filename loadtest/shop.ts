@@ -79,5 +79,7 @@ function complain(text: string): void {
 
 /** So many random bytes, as W3C Trace Context writes them. */
 function hex(bytes: number): string {
-  return [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = new Uint8Array(bytes);
+  crypto.getRandomValues(random);
+  return [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

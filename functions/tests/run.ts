@@ -15,7 +15,7 @@ const devOnBoth = ["process", "postgres", "database"].map((name) => `functions/d
 
 /** What each suite runs: on which runtime, and which folders or files. */
 const suites: Record<string, Step[]> = {
-  test: [{ runtime: "bun", paths: [...functions, "functions/dev", "functions/tests/shop"] }],
+  test: [{ runtime: "bun", paths: [...functions, "functions/dev", "functions/tests/shop", "loadtest"] }],
   "test:deno": [{ runtime: "deno", paths: [...functions, ...devOnBoth] }],
   "test:races": [{ runtime: "bun", paths: ["functions/tests/races"] }],
   "test:stack": [{ runtime: "bun", paths: ["functions/tests/stack"] }],

@@ -35,6 +35,6 @@ export function delay(ms: number, interruption: Interruption): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, ms);
-    const forget = interruption.on(() => setImmediate(done));
+    const forget = interruption.on(() => setImmediate(done)); // not at once, for it may have fired already
   });
 }

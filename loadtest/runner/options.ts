@@ -7,7 +7,7 @@ const Duration = v.pipe(
   v.transform(durationMs),
 );
 const Count = v.pipe(v.number(), v.integer(), v.minValue(1));
-const Rate = v.pipe(v.number(), v.minValue(0));
+const Rate = v.pipe(v.number(), v.integer(), v.minValue(0));
 const Tags = v.record(v.string(), v.string());
 
 const common = {
@@ -26,7 +26,7 @@ const arrivalRate = {
 const Scenario = v.variant("executor", [
   v.strictObject({
     executor: v.literal("constant-arrival-rate"),
-    rate: v.pipe(v.number(), v.gtValue(0)),
+    rate: Count,
     duration: Duration,
     ...arrivalRate,
     ...common,
@@ -47,17 +47,17 @@ const Scenario = v.variant("executor", [
   }),
 ]);
 
-const Threshold = v.union([
-  v.pipe(
-    v.string(),
-    v.transform((threshold) => ({ threshold, abortOnFail: false, delayAbortEval: 0 })),
-  ),
-  v.strictObject({
-    threshold: v.string(),
-    abortOnFail: v.optional(v.boolean(), false),
-    delayAbortEval: v.optional(Duration, "0s"),
-  }),
-]);
+const ThresholdObject = v.strictObject({
+  threshold: v.string(),
+  abortOnFail: v.optional(v.boolean(), false),
+  delayAbortEval: v.optional(Duration, "0s"),
+});
+/** k6's short form is its long form without more to say. */
+const Threshold = v.pipe(
+  v.unknown(),
+  v.transform((given) => (typeof given === "string" ? { threshold: given } : given)),
+  ThresholdObject,
+);
 
 const Options = v.strictObject({
   scenarios: v.pipe(

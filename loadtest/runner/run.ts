@@ -38,6 +38,7 @@ const vusEveryMs = 1_000;
 /** One run of a script, from setup to teardown. */
 export function createRun({ functions, options, metrics, thresholds, current, warn }: RunOptions) {
   const stops = new Set<Interruption>();
+  const aborted = new Set<Threshold>();
   const progress: Progress = {
     phase: "setup",
     elapsedMs: 0,
@@ -151,13 +152,19 @@ export function createRun({ functions, options, metrics, thresholds, current, wa
     await Promise.all(underWay);
   }
 
-  const judge = () => thresholds.map((one) => one.judge(elapsedMs()));
+  /** A threshold that has ended the run stays crossed, whatever came after. */
+  const judge = (): Verdict[] =>
+    thresholds.map((one) => {
+      const verdict = one.judge(elapsedMs());
+      return { ...verdict, ok: verdict.ok && !aborted.has(one) };
+    });
 
   function abortWhenCrossed(): void {
-    const crossed = thresholds.some(
-      ({ abortAfterMs = Number.POSITIVE_INFINITY, judge }) => elapsedMs() >= abortAfterMs && !judge(elapsedMs()).ok,
-    );
-    if (crossed) stop();
+    for (const one of thresholds) {
+      const { abortAfterMs = Number.POSITIVE_INFINITY, series } = one;
+      if (elapsedMs() >= abortAfterMs && series.sampled && !one.judge(elapsedMs()).ok) aborted.add(one);
+    }
+    if (aborted.size > 0) stop();
   }
 
   async function start(): Promise<Outcome> {
