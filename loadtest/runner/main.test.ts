@@ -104,6 +104,20 @@ describe("the runner's exit code", () => {
   });
 });
 
+it("says when the runner itself was late, for then its figures are not the server's", async () => {
+  const busy = `
+    export const options = { scenarios: { one: {
+      executor: "constant-arrival-rate", rate: 100, duration: "300ms", preAllocatedVUs: 30 } } };
+    export default () => { const start = Date.now(); while (Date.now() - start < 30); };
+  `;
+  const { code, stderr } = await run(busy);
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /^The runner itself was late: one iteration in twenty began more than \d{3,} ms after its time$/m,
+  );
+});
+
 describe("a script that the runner cannot run", () => {
   for (const [what, source, message] of [
     [

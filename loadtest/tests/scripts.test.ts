@@ -126,7 +126,7 @@ describe("every request", () => {
       seen.push(request.headers);
       reply.writeHead(request.method === "POST" ? 409 : 200).end("{}");
     });
-    const env = { RATE: "20", RAMP_SECONDS: "1", HOLD_SECONDS: "1", ORDERS_SHARE: "0.5" };
+    const env = { RATE: "20", RAMP_SECONDS: "1", HOLD_SECONDS: "1", ORDERS_SHARE: "0.5", P95_MS: "10000" };
     const { code, text } = await load("ramp", recorder.url, env);
     assert.equal(code, 0, text);
     const traces = seen.map((headers) => readTraceContext({ get: (name) => `${headers[name] ?? ""}` }));
