@@ -15,12 +15,13 @@ const devOnBoth = ["process", "postgres", "database"].map((name) => `functions/d
 
 /** What each suite runs: on which runtime, and which folders or files. */
 const suites: Record<string, Step[]> = {
-  test: [{ runtime: "bun", paths: [...functions, "functions/dev", "functions/tests/shop"] }],
+  test: [{ runtime: "bun", paths: [...functions, "functions/dev", "functions/tests/shop", "loadtest"] }],
   "test:deno": [{ runtime: "deno", paths: [...functions, ...devOnBoth] }],
   "test:races": [{ runtime: "bun", paths: ["functions/tests/races"] }],
   "test:stack": [{ runtime: "bun", paths: ["functions/tests/stack"] }],
   "test:containers": [{ runtime: "bun", paths: ["functions/tests/containers"] }],
   "test:browser": [{ runtime: "bun", paths: ["functions/tests/browser"] }],
+  "test:cluster": [{ runtime: "bun", paths: ["knative/cluster-tests"] }],
   "test:manifests": [{ runtime: "bun", paths: ["knative/tests"] }],
 };
 
@@ -32,7 +33,7 @@ if (!steps) {
 }
 const full = flags.includes("--full"); // the long form of a suite that has one, which writes its figures down
 
-const needsDatabase = name !== "test:manifests";
+const needsDatabase = !["test:manifests", "test:cluster"].includes(name);
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const scratch = await mkdtemp(join(tmpdir(), "shop-suites-"));

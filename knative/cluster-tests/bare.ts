@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { imageName } from "@shop/dev/images";
 import { eventually } from "@shop/platform/testing";
 import { stringify } from "yaml";
 import { kubectl } from "./api.ts";
 import { namespace } from "./environment.ts";
-import { imageName } from "@shop/dev/images";
 import type { Stage } from "./stage.ts";
 import { isReady, serviceOf } from "./state.ts";
 

@@ -30,10 +30,15 @@ export function split(stage: () => Stage): void {
     await apply(stage(), lightSleep);
     const stable = (await serviceOf(api, "users")).status?.latestReadyRevisionName ?? "";
     await environment.apply([...lightSleep, template, traffic({ [stable]: 100 })]);
-    const canary = await eventually("there is a second revision", async () => {
-      const { status } = await serviceOf(api, "users");
-      return status?.latestReadyRevisionName === stable ? undefined : status?.latestReadyRevisionName;
-    }, 120_000, 500);
+    const canary = await eventually(
+      "there is a second revision",
+      async () => {
+        const { status } = await serviceOf(api, "users");
+        return status?.latestReadyRevisionName === stable ? undefined : status?.latestReadyRevisionName;
+      },
+      120_000,
+      500,
+    );
     await environment.apply([...lightSleep, template, traffic({ [stable]: 90, [canary]: 10 })]);
     await eventually("the split is in force", async () => isReady(await serviceOf(api, "users")), 60_000, 500);
 
@@ -60,7 +65,9 @@ export function split(stage: () => Stage): void {
     assert.equal(all, requests, "every request was counted by one of the two");
     assert.ok(Math.abs(share - 0.1) < tolerance, `${(share * 100).toFixed(1)} %`);
     say(`10 % of traffic were ${(share * 100).toFixed(1)} %`);
-    record("Traffic split", [`${requests} requests at 90 to 10: ${((1 - share) * 100).toFixed(1)} to ${(share * 100).toFixed(1)}.`]);
+    record("Traffic split", [
+      `${requests} requests at 90 to 10: ${((1 - share) * 100).toFixed(1)} to ${(share * 100).toFixed(1)}.`,
+    ]);
     await apply(stage(), lightSleep);
   });
 }

@@ -38,7 +38,7 @@ try {
     ...(values.public && { CLUSTER_PUBLIC_URL: values.public }),
     ...(values.internal && { CLUSTER_INTERNAL_URL: values.internal }),
   };
-  const root = fileURLToPath(new URL("../../..", import.meta.url));
+  const root = fileURLToPath(new URL("../..", import.meta.url));
   const args = ["functions/tests/run.ts", "test:cluster", ...(values.full ? ["--full"] : [])];
   const { status } = spawnSync("bun", args, { cwd: root, env: { ...process.env, ...set }, stdio: "inherit" });
   process.exit(status ?? 1);

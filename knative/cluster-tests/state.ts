@@ -47,9 +47,13 @@ export async function allReady(api: Api, timeoutMs: number, only: readonly Name[
         const services = await Promise.all(only.map((name) => serviceOf(api, name)));
         const jobs = await api.list<Job>(`/apis/batch/v1/namespaces/${namespace}/jobs`);
         waitsFor = [
-          ...services.filter((one) => !isReady(one)).map((one) => `${one.metadata.name} (${readyOf(one)?.message ?? ""})`),
+          ...services
+            .filter((one) => !isReady(one))
+            .map((one) => `${one.metadata.name} (${readyOf(one)?.message ?? ""})`),
           ...jobs
-            .filter(({ status }) => !status?.conditions?.some((one) => one.type === "Complete" && one.status === "True"))
+            .filter(
+              ({ status }) => !status?.conditions?.some((one) => one.type === "Complete" && one.status === "True"),
+            )
             .map(({ metadata }) => metadata.name),
         ];
         return waitsFor.length === 0;

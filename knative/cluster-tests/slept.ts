@@ -14,7 +14,9 @@ export function slept(stage: () => Stage): void {
     await using scraper = scrapeAll(pods);
     await pods.allGone(sleepTimeoutMs);
     for (const name of names) {
-      const reads = pods.lives.filter((life) => life.function === name).map(({ pod }) => scraper.reads.get(pod)?.good ?? 0);
+      const reads = pods.lives
+        .filter((life) => life.function === name)
+        .map(({ pod }) => scraper.reads.get(pod)?.good ?? 0);
       assert.ok(Math.max(...reads) >= 30, `${name} was read ${Math.max(...reads)} times`);
     }
     say("no pod is left");

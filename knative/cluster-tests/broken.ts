@@ -13,7 +13,13 @@ const noticeTimeoutMs = 200_000; // above the progress deadline
 const pollMs = 500;
 
 type Status = {
-  status: { containerStatuses?: { name: string; lastState?: { terminated?: { exitCode: number } }; state?: { terminated?: { exitCode: number } } }[] };
+  status: {
+    containerStatuses?: {
+      name: string;
+      lastState?: { terminated?: { exitCode: number } };
+      state?: { terminated?: { exitCode: number } };
+    }[];
+  };
 };
 
 const image: Change = { on, op: "replace", path: `${container}/image`, value: "dev.local/users:missing" };
@@ -47,12 +53,23 @@ export function broken(stage: () => Stage): void {
           const pods = `/api/v1/namespaces/${namespace}/pods`;
           const revision = (await serviceOf(api, on)).status?.latestCreatedRevisionName;
           const selector = `serving.knative.dev/revision=${revision}`;
-          const pod = await eventually("its pod has ended", async () => {
-            const all = await api.list<Pod & Status>(`${pods}?labelSelector=${encodeURIComponent(selector)}`);
-            return all.find((one) => exitCodeOf(one) !== undefined);
-          }, noticeTimeoutMs, pollMs);
+          const pod = await eventually(
+            "its pod has ended",
+            async () => {
+              const all = await api.list<Pod & Status>(`${pods}?labelSelector=${encodeURIComponent(selector)}`);
+              return all.find((one) => exitCodeOf(one) !== undefined);
+            },
+            noticeTimeoutMs,
+            pollMs,
+          );
           assert.equal(exitCodeOf(pod), 1);
-          const lines = await kubectl("logs", `--namespace=${namespace}`, pod.metadata.name, "--container=user-container", "--tail=5");
+          const lines = await kubectl(
+            "logs",
+            `--namespace=${namespace}`,
+            pod.metadata.name,
+            "--container=user-container",
+            "--tail=5",
+          );
           assert.match(lines, new RegExp(`"level":"fatal".*Cannot start: ${log}`));
           assert.doesNotMatch(lines, /planted/);
           assert.equal((await routes.ask(on, "/users")).status, 200);
@@ -76,12 +93,17 @@ export function broken(stage: () => Stage): void {
   async function during(changes: readonly Change[], check: (message: string) => Promise<void>): Promise<void> {
     const { api, environment } = stage();
     await environment.apply([...lightSleep, ...changes]);
-    const message = await eventually("the Service reports it", async () => {
-      const served = await serviceOf(api, on);
-      const ready = readyOf(served);
-      const noticed = ready?.status === "False" && served.status?.observedGeneration === served.metadata.generation;
-      return noticed ? (ready.message ?? "") : undefined;
-    }, noticeTimeoutMs, pollMs);
+    const message = await eventually(
+      "the Service reports it",
+      async () => {
+        const served = await serviceOf(api, on);
+        const ready = readyOf(served);
+        const noticed = ready?.status === "False" && served.status?.observedGeneration === served.metadata.generation;
+        return noticed ? (ready.message ?? "") : undefined;
+      },
+      noticeTimeoutMs,
+      pollMs,
+    );
     await check(message);
     await apply(stage(), lightSleep);
   }

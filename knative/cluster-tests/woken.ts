@@ -52,7 +52,11 @@ export function woken(stage: () => Stage): void {
         await allSleep();
         assert.equal((await routes.ask("gateway", "/openapi.json")).status, 200);
         note("part", await placeOrder(routes));
-        say(`cycle ${cycle + 1} of ${cycles}: ${Object.entries(took).map(([what, all]) => `${what} ${ms(all.at(-1) ?? 0)}`).join(", ")} ms`);
+        say(
+          `cycle ${cycle + 1} of ${cycles}: ${Object.entries(took)
+            .map(([what, all]) => `${what} ${ms(all.at(-1) ?? 0)}`)
+            .join(", ")} ms`,
+        );
       }
 
       const ratio = (what: keyof typeof took) => median(took[what]) / median(took.one);

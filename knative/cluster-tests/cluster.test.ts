@@ -1,12 +1,12 @@
 import { after, before, describe } from "node:test";
+import { applied } from "./applied.ts";
 import { broken } from "./broken.ts";
 import { counted } from "./counted.ts";
 import { killed } from "./killed.ts";
 import { loaded } from "./loaded.ts";
-import { openStage, type Stage } from "./stage.ts";
-import { applied } from "./applied.ts";
 import { slept } from "./slept.ts";
 import { split } from "./split.ts";
+import { openStage, type Stage } from "./stage.ts";
 import { woken } from "./woken.ts";
 
 /** One cluster, so one after the other: each part begins where the one before it ended. */

@@ -50,7 +50,10 @@ export function applied(stage: () => Stage): void {
       for (const [index, name] of names.entries()) assert.notEqual(after[index], before[index], name);
       const jobs = await api.list<{ metadata: Meta }>(`/apis/batch/v1/namespaces/${namespace}/jobs`);
       for (const owner of owners) {
-        assert.ok(jobs.some(({ metadata }) => metadata.name === `${owner}-migrate-${tags[1]}`), owner);
+        assert.ok(
+          jobs.some(({ metadata }) => metadata.name === `${owner}-migrate-${tags[1]}`),
+          owner,
+        );
       }
       assert.equal((await routes.ask("gateway", `/api/orders/${orderId}`)).status, 200);
       assert.equal(await environment.diff(), "");

@@ -23,7 +23,7 @@ export type Environment = AsyncDisposable & {
   remove(): Promise<void>;
 };
 
-const manifests = fileURLToPath(new URL("../..", import.meta.url));
+const manifests = fileURLToPath(new URL("..", import.meta.url));
 const parts = ["cluster", "environments", ...names];
 /** For pods that drain, and for the claim of the database. */
 const removeTimeout = "240s";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { it } from "node:test";
 import { eventually } from "@shop/platform/testing";
-import { openLedger } from "../../../functions/tests/invariant.ts";
+import { openLedger } from "../../functions/tests/invariant.ts";
 import { kubectl } from "./api.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
 import { full, record } from "./results.ts";
@@ -33,7 +33,10 @@ export function killed(stage: () => Stage): void {
       100,
     );
     await using postgres = await forwardToPostgres();
-    const ledger = openLedger({ inventory: { url: postgres.url("inventory") }, orders: { url: postgres.url("orders") } });
+    const ledger = openLedger({
+      inventory: { url: postgres.url("inventory") },
+      orders: { url: postgres.url("orders") },
+    });
     const acknowledged = new Map<string, string>();
     let unclear = 0;
     let loading = true;

@@ -31,6 +31,7 @@ export type Pods = AsyncDisposable & {
   allGone(timeoutMs: number): Promise<void>;
 };
 
+const pollMs = 100;
 const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=serving.knative.dev%2Fservice`;
 
 export async function followPods(api: Api): Promise<Pods> {
@@ -58,16 +59,17 @@ export async function followPods(api: Api): Promise<Pods> {
       if (!stop.signal.aborted) lost = error;
     });
 
+  function all(): Life[] {
+    if (lost) throw new Error("Cannot follow the pods: the watch ended", { cause: lost });
+    return [...lives.values()];
+  }
   return {
     get lives() {
-      if (lost) throw new Error("Cannot follow the pods: the watch ended", { cause: lost });
-      return [...lives.values()];
+      return all();
     },
-    of(name) {
-      return this.lives.filter((life) => life.function === name && !life.endingMs && !life.goneMs);
-    },
+    of: (name) => all().filter((life) => life.function === name && !life.endingMs && !life.goneMs),
     async allGone(timeoutMs) {
-      await eventually("no function has a pod", () => this.lives.every(({ goneMs }) => goneMs), timeoutMs);
+      await eventually("no function has a pod", () => all().every(({ goneMs }) => goneMs), timeoutMs, pollMs);
     },
     async [Symbol.asyncDispose]() {
       stop.abort();

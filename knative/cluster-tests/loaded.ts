@@ -64,7 +64,9 @@ export function loaded(stage: () => Stage): void {
       assert.equal(code, 0, output);
       assert.equal(summary.metrics.http_reqs?.values.count, 200);
       say("200 of 200 were answered");
-      record("Herd", [`200 clients at zero pods: 200 answered, ${summary.metrics.http_req_failed?.values.passes ?? 0} failed.`]);
+      record("Herd", [
+        `200 clients at zero pods: 200 answered, ${summary.metrics.http_req_failed?.values.passes ?? 0} failed.`,
+      ]);
     });
 
     it("fails no request while new revisions take over and pods are deleted", async () => {
@@ -95,8 +97,18 @@ export function loaded(stage: () => Stage): void {
 async function load({ routes }: Stage, scenario: string, env: Record<string, string>): Promise<Ended> {
   const folder = await mkdtemp(join(tmpdir(), "shop-load-"));
   const summary = join(folder, "summary.json");
-  const root = fileURLToPath(new URL("../../..", import.meta.url));
-  const args = ["run", "load", scenario, "--target", routes.url, "--host", await routes.hostOf("gateway"), "--summary", summary];
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const args = [
+    "run",
+    "load",
+    scenario,
+    "--target",
+    routes.url,
+    "--host",
+    await routes.hostOf("gateway"),
+    "--summary",
+    summary,
+  ];
   const child = spawn("bun", args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { eventually, freePort, listen } from "@shop/platform/testing";
+import type { SummaryData } from "../summary.ts";
+
+const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+let folder: string;
+const asked: (string | undefined)[] = [];
+let server: Awaited<ReturnType<typeof listen>>;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "loadtest-"));
+  server = await listen((request, reply) => {
+    asked.push(request.url);
+    if (request.url !== "/never") reply.writeHead(request.url === "/500" ? 500 : 200).end("{}");
+  });
+});
+
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+type Ended = { code: number | null; stdout: string; stderr: string };
+
+/** Starts the runner as a process; `ended` when it is gone. */
+function start(args: string[]) {
+  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].on("data", (text) => {
+      said[name] += text;
+    });
+  }
+  const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...said })));
+  return { child, ended };
+}
+
+let scripts = 0;
+
+async function script(source: string): Promise<string> {
+  const path = join(folder, `script-${++scripts}.ts`);
+  await writeFile(path, source);
+  return path;
+}
+
+const run = async (source: string, ...args: string[]): Promise<Ended> =>
+  start(["run", ...args, "-e", `URL=${server.url}`, await script(source)]).ended;
+
+const simple = (thresholds: object, path = "/") => `
+  import http from "k6/http";
+  export const options = {
+    scenarios: { one: { executor: "per-vu-iterations", vus: 2, iterations: 2 } },
+    thresholds: ${JSON.stringify(thresholds)},
+  };
+  export default async () => void (await http.get(\`\${__ENV.URL}${path}\`));
+`;
+
+describe("the runner's exit code", () => {
+  it("is 0 when every threshold holds", async () => {
+    const { code, stdout, stderr } = await run(simple({ http_reqs: ["count==4"], http_req_failed: ["rate==0"] }));
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /✓ 'count==4' count=4/);
+    assert.doesNotMatch(stderr, /crossed/);
+  });
+
+  it("is 99 when one is crossed, which it names with what it saw", async () => {
+    const { code, stdout, stderr } = await run(simple({ http_reqs: ["count>3", "count>4"] }));
+    assert.equal(code, 99);
+    assert.match(stderr, /^Threshold crossed: http_reqs should have count>4, has count=4$/m);
+    assert.doesNotMatch(stderr, /count>3/);
+    assert.match(stdout, /✓ 'count>3' count=4\n +✗ 'count>4' count=4/);
+  });
+
+  it("is 99 when nobody listens, for those requests have failed", async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const { code, stderr } = await run(simple({ http_req_failed: ["rate==0"] }), "-e", `URL=${url}`, "-e", "UNUSED=1");
+    assert.equal(code, 0, "the last -e wins");
+    const path = await script(simple({ http_req_failed: ["rate==0"] }));
+    const refused = await start(["run", "-e", `URL=${url}`, path]).ended;
+    assert.equal(refused.code, 99, stderr);
+    assert.match(refused.stderr, /Request failed: .*ECONNREFUSED/);
+    assert.match(refused.stderr, /Threshold crossed: http_req_failed should have rate==0, has rate=1/);
+  });
+
+  it("is 105 after a signal, with the summary of what was done", async () => {
+    const { child, ended } = start(["run", "-e", `URL=${server.url}`, await script(simple({}, "/never"))]);
+    await eventually("both users wait for an answer", () => asked.filter((url) => url === "/never").length === 2);
+    child.kill("SIGINT");
+    assert.equal((await ended).code, 105);
+    assert.match((await ended).stderr, /0 iterations complete \(0.0\/s\), 2 interrupted/);
+    assert.match((await ended).stdout, /vus_max/);
+  });
+
+  it("is 107 when the script itself fails", async () => {
+    const { code, stderr } = await run(`${simple({})}\nexport const setup = () => { throw new Error("no shop"); };`);
+    assert.equal(code, 107);
+    assert.match(stderr, /^Cannot finish "script-\d+": no shop$/m);
+  });
+});
+
+it("says when the runner itself was late, for then its figures are not the server's", async () => {
+  const busy = `
+    export const options = { scenarios: { one: {
+      executor: "constant-arrival-rate", rate: 100, duration: "300ms", preAllocatedVUs: 30 } } };
+    export default () => { const start = Date.now(); while (Date.now() - start < 30); };
+  `;
+  const { code, stderr } = await run(busy);
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /^The runner itself was late: one iteration in twenty began more than \d{3,} ms after its time$/m,
+  );
+});
+
+describe("a script that the runner cannot run", () => {
+  for (const [what, source, message] of [
+    [
+      "a function of k6",
+      'import { group } from "k6"; group;',
+      /^Cannot run "script-\d+.ts": the runner's "k6" has no "group"$/,
+    ],
+    ["a module of k6", 'import exec from "k6/execution"; exec;', /: the runner has "k6", "k6\/http" and "k6\/metrics"/],
+    [
+      "a script from the network",
+      'import { x } from "https://jslib.k6.io/x.js"; x;',
+      /reads no script from the network/,
+    ],
+    ["a file of its own", 'open("data.csv");', /^Cannot run .*: Cannot use "open": the runner does not implement it$/],
+    ["an option", "export const options = { vus: 1, scenarios: {} };", /^Cannot /],
+    ["an executor", simple({}).replace("per-vu-iterations", "constant-vus"), /the runner has no "constant-vus", only/],
+    [
+      "a threshold",
+      simple({ group_duration: ["avg<1"] }),
+      /^Cannot find the metric "group_duration": nobody defines it$/,
+    ],
+    ["a function that is not there", simple({}).replace("iterations: 2", 'exec: "buy"'), /exports no function "buy"$/],
+  ] as const) {
+    it(`${what}: says so, with exit code 104`, async () => {
+      const { code, stdout, stderr } = await run(source);
+      assert.match(stderr.trim(), message);
+      assert.deepEqual([code, stdout], [104, ""]);
+    });
+  }
+
+  it("is missing, or the command line is wrong: 104 too", async () => {
+    for (const args of [
+      ["run", join(folder, "no.ts")],
+      ["walk", "x.ts"],
+      ["run"],
+      ["run", "-e", "A", "x.ts"],
+      ["run", "--vus", "1", "x"],
+    ]) {
+      const { code, stderr } = await start(args).ended;
+      assert.equal(code, 104, `${args}`);
+      assert.notEqual(stderr, "");
+    }
+  });
+});
+
+describe("a summary", () => {
+  const source = `
+    import http from "k6/http";
+    import { check } from "k6";
+    import { Trend } from "k6/metrics";
+    const own = new Trend("own", true);
+    export const options = {
+      scenarios: { one: { executor: "per-vu-iterations", iterations: 10 } },
+      thresholds: { "own{which:odd}": ["max<=9"] },
+      summaryTrendStats: ["avg", "p(99)"],
+    };
+    export const setup = () => ({ vu: __VU });
+    export default async () => {
+      check(await http.get(__ENV.URL), { answered: ({ status }) => status === 200 });
+      own.add(__ITER, { which: __ITER % 2 === 0 ? "even" : "odd" });
+    };
+  `;
+
+  it("is the data that k6 gives to handleSummary, as JSON", async () => {
+    const file = join(folder, "deep", "summary.json");
+    const { code, stdout, stderr } = await run(source, "-e", `SUMMARY=${file}`);
+    assert.equal(code, 0, stderr);
+    const data: SummaryData = JSON.parse(await readFile(file, "utf8"));
+    assert.deepEqual(data.root_group.checks, [{ name: "answered", path: "::answered", passes: 10, fails: 0 }]);
+    assert.deepEqual(data.metrics.own, { type: "trend", contains: "time", values: { avg: 4.5, "p(99)": 8.91 } });
+    assert.deepEqual(data.metrics["own{which:odd}"]?.thresholds, { "max<=9": { ok: true } });
+    assert.deepEqual(data.metrics["own{which:odd}"]?.values, { avg: 5, "p(99)": 8.92 });
+    assert.equal(data.metrics.http_reqs?.values.count, 10);
+    assert.deepEqual(data.metrics.http_req_failed?.values, { rate: 0, passes: 0, fails: 10 });
+    assert.deepEqual(data.setup_data, { vu: 0 });
+    assert.ok(data.state.testRunDurationMs > 0);
+    assert.match(stdout, /^ +✓ answered$/m);
+    assert.match(stdout, /^ +own\.+: avg=4.5ms p\(99\)=8.91ms$/m);
+    assert.match(stdout, /^ +\{ which:odd \}\.+: avg=5ms p\(99\)=8.92ms$/m);
+  });
+
+  it("is what the script's own handleSummary answers", async () => {
+    const file = join(folder, "own.txt");
+    const own = `export const handleSummary = (data) => ({
+      stdout: "on stdout " + data.metrics.http_reqs.values.count, stderr: "on stderr\\n", [${JSON.stringify(file)}]: "in a file" });`;
+    const { stdout, stderr } = await run(source + own);
+    assert.equal(stdout, "on stdout 10");
+    assert.match(stderr, /^on stderr$/m);
+    assert.equal(await readFile(file, "utf8"), "in a file");
+  });
+});

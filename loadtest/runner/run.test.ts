@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import type { RequestListener, ServerResponse } from "node:http";
+import { describe, it } from "node:test";
+import { eventually, listen } from "@shop/platform/testing";
+import { perVu, prepare } from "./testing.ts";
+
+const ok: RequestListener = (_, reply) => void reply.end("ok");
+
+/** A server that answers nobody until it is told to. */
+async function holding() {
+  const held: ServerResponse[] = [];
+  const arrivedMs: number[] = [];
+  const server = await listen((_, reply) => {
+    arrivedMs.push(performance.now());
+    held.push(reply);
+    if (held.length === releaseAt) for (const one of held) one.end("ok");
+  });
+  let releaseAt = Number.POSITIVE_INFINITY;
+  return {
+    url: server.url,
+    arrivedMs,
+    releaseAfter: (count: number) => {
+      releaseAt = count;
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+const arrivals = (more: Record<string, unknown>) => ({
+  executor: "constant-arrival-rate",
+  rate: 100,
+  duration: "1s",
+  preAllocatedVUs: 1,
+  maxVUs: 200,
+  ...more,
+});
+
+describe("an arrival rate", () => {
+  it("goes on while the server answers nobody, and the waiting is measured (no coordinated omission)", async () => {
+    await using server = await holding();
+    server.releaseAfter(100); // a closed loop would wait here for ever
+    const run = prepare({ scenarios: { a: arrivals({}) } }, ({ http }) => ({
+      default: () => http.asyncRequest("GET", server.url),
+    }));
+    const { elapsedMs } = await run.start();
+    assert.equal(run.value("http_reqs", "count"), 100);
+    assert.equal(run.value("dropped_iterations", "count"), 0);
+    assert.ok(elapsedMs >= 990, `the last came at its time: ${elapsedMs} ms`);
+    const last = server.arrivedMs.at(-1) ?? 0;
+    const waits = server.arrivedMs.map((ms) => last - ms);
+    const average = waits.reduce((sum, ms) => sum + ms) / waits.length;
+    assert.ok((run.value("http_req_duration", "max") ?? 0) >= Math.max(...waits));
+    assert.ok((run.value("http_req_duration", "avg") ?? 0) >= average);
+  });
+
+  it("drops what finds no free user, counts it, and interrupts what is not answered", async () => {
+    await using server = await holding();
+    const scenario = arrivals({ preAllocatedVUs: 3, maxVUs: 5, duration: "500ms", gracefulStop: "0s" });
+    const run = prepare({ scenarios: { a: scenario } }, ({ http }) => ({
+      default: () => http.asyncRequest("GET", server.url),
+    }));
+    await run.start();
+    assert.equal(run.value("dropped_iterations", "count"), 45);
+    assert.equal(run.value("vus_max", "value"), 5);
+    const { complete, interrupted, dropped } = run.progress();
+    assert.deepEqual({ complete, interrupted, dropped }, { complete: 0, interrupted: 5, dropped: 45 });
+    assert.equal(run.value("http_reqs", "count"), 0);
+  });
+
+  it("uses its users in turn, and each keeps its connection", async () => {
+    const ports = new Set<number | undefined>();
+    await using server = await listen((request, reply) => {
+      ports.add(request.socket.remotePort);
+      reply.end("ok");
+    });
+    const scenario = arrivals({ preAllocatedVUs: 4, maxVUs: 4, duration: "400ms" });
+    const users: number[] = [];
+    const run = prepare({ scenarios: { a: scenario } }, ({ http }) => ({
+      async default() {
+        await http.asyncRequest("GET", server.url);
+        users.push(0);
+      },
+    }));
+    await run.start();
+    assert.equal(users.length + (run.value("dropped_iterations", "count") ?? 0), 40);
+    assert.equal(ports.size, 4);
+  });
+
+  it("finishes in the grace what is under way at the end", async () => {
+    await using server = await holding();
+    server.releaseAfter(10);
+    const run = prepare({ scenarios: { a: arrivals({ duration: "100ms" }) } }, ({ http }) => ({
+      default: () => http.asyncRequest("GET", server.url),
+    }));
+    await run.start();
+    assert.deepEqual([run.progress().complete, run.progress().interrupted], [10, 0]);
+  });
+});
+
+describe("per-vu-iterations", () => {
+  it("begins with all users at once", async () => {
+    await using server = await holding();
+    server.releaseAfter(300); // more than Bun's fetch has under way at once
+    const run = prepare({ scenarios: { herd: perVu({ vus: 300 }) } }, ({ http }) => ({
+      default: () => http.asyncRequest("GET", server.url),
+    }));
+    await run.start();
+    assert.equal(run.value("http_reqs", "count"), 300);
+    assert.equal(run.value("http_req_failed", "rate"), 0);
+    assert.equal(run.value("vus", "max"), 300);
+  });
+
+  it("runs a user's iterations one after the other", async () => {
+    const order: string[] = [];
+    const run = prepare({ scenarios: { a: perVu({ vus: 2, iterations: 3 }) } }, ({ sleep }) => {
+      let busy = 0;
+      return {
+        async default() {
+          order.push(`${++busy <= 2}`);
+          await sleep(0.001);
+          busy -= 1;
+        },
+      };
+    });
+    await run.start();
+    assert.deepEqual(order, Array(6).fill("true"));
+    assert.equal(run.value("iterations", "count"), 6);
+  });
+
+  it("drops what maxDuration leaves no time for", async () => {
+    const scenario = perVu({ iterations: 3, maxDuration: "50ms", gracefulStop: "0s" });
+    const run = prepare({ scenarios: { a: scenario } }, ({ sleep }) => ({ default: () => sleep(60) }));
+    await run.start();
+    const { complete, interrupted, dropped } = run.progress();
+    assert.deepEqual({ complete, interrupted, dropped }, { complete: 0, interrupted: 1, dropped: 2 });
+  });
+});
+
+describe("a run", () => {
+  it("begins a scenario at its time, with its function and its tags", async () => {
+    const begun: string[] = [];
+    const scenarios = {
+      late: perVu({ startTime: "200ms", exec: "second", tags: { kind: "late" } }),
+      early: perVu(),
+    };
+    const run = prepare({ scenarios, tags: { run: "7" } }, ({ Counter }) => {
+      const counter = new Counter("marks");
+      const mark = (name: string) => () => {
+        begun.push(name);
+        counter.add(1, { own: name });
+      };
+      return { default: mark("first"), second: mark("second") };
+    });
+    const late = run.select("marks{run:7,scenario:late,kind:late,own:second}");
+    const early = run.select("marks{run:7,scenario:early,own:first}");
+    const { elapsedMs } = await run.start();
+    assert.deepEqual(begun, ["first", "second"]);
+    assert.ok(elapsedMs >= 200);
+    assert.deepEqual([late.sink.aggregate("count", 1), early.sink.aggregate("count", 1)], [1, 1]);
+  });
+
+  it("hands setup's result, as JSON keeps it, to every iteration and to teardown", async () => {
+    const seen: unknown[] = [];
+    const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, () => ({
+      setup: () => ({ at: new Date(0), none: undefined }),
+      default: (data) => void seen.push(data),
+      teardown: (data) => void seen.push(data),
+    }));
+    await run.start();
+    assert.deepEqual(seen, Array(3).fill({ at: "1970-01-01T00:00:00.000Z" }));
+  });
+
+  it("ends when setup fails, without an iteration", async () => {
+    const run = prepare({ scenarios: { a: perVu() } }, () => ({
+      setup: () => Promise.reject(new Error("no shop")),
+      default: () => {},
+    }));
+    assert.equal((await run.start()).error?.message, "no shop");
+    assert.equal(run.progress().complete, 0);
+  });
+
+  it("tells an iteration's error, and goes on", async () => {
+    const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, () => ({
+      default: () => {
+        throw new Error("sold out");
+      },
+    }));
+    const { error } = await run.start();
+    assert.equal(error, undefined);
+    assert.deepEqual(run.warnings, ["sold out", "sold out"]);
+    assert.equal(run.value("iterations", "count"), 2);
+  });
+
+  it("ends at once when a threshold that aborts is crossed, and not by one that does not", async () => {
+    const scenarios = { a: perVu({ iterations: 1_000_000 }) };
+    const thresholds = {
+      checks: ["rate==1", { threshold: "rate>0.5", abortOnFail: true, delayAbortEval: "100ms" }],
+    };
+    const run = prepare({ scenarios, thresholds }, ({ check, sleep }) => ({
+      async default() {
+        check(0, { fails: false });
+        await sleep(0.01);
+      },
+    }));
+    const { elapsedMs, verdicts } = await run.start();
+    assert.ok(elapsedMs < 10_000);
+    assert.deepEqual(
+      verdicts.map(({ ok }) => ok),
+      [false, false],
+    );
+  });
+
+  it("ends at once when it is stopped", async () => {
+    await using server = await holding();
+    const run = prepare({ scenarios: { a: perVu({ vus: 3 }), b: perVu({ startTime: "1h" }) } }, ({ http }) => ({
+      default: () => http.asyncRequest("GET", server.url),
+    }));
+    const ended = run.start();
+    await eventually("three ask", () => server.arrivedMs.length === 3);
+    run.stop();
+    await ended;
+    assert.equal(run.progress().interrupted, 3);
+  });
+
+  it("counts each check, and a check whose function throws as failed", async () => {
+    const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, ({ check }) => ({
+      default: () => {
+        check(1, { "is one": (one: number) => one === 1, "is two": (one: number) => one === 2 });
+        check(1, {
+          throws: () => {
+            throw new Error("oh");
+          },
+        });
+      },
+    }));
+    await run.start();
+    assert.deepEqual(Object.fromEntries(run.checks), {
+      "is one": { passes: 2, fails: 0 },
+      "is two": { passes: 0, fails: 2 },
+      throws: { passes: 0, fails: 2 },
+    });
+    assert.equal(run.value("checks", "passes"), 2);
+    assert.equal(run.value("checks", "fails"), 4);
+  });
+
+  for (const [what, call] of [
+    ["http.get", "get"],
+    ["sleep", "sleep"],
+  ] as const) {
+    it(`refuses a script that does not await ${what}, for k6 would have waited`, async () => {
+      await using server = await listen(ok);
+      const run = prepare({ scenarios: { a: perVu({ iterations: 5 }) } }, ({ http, sleep }) => ({
+        default: () => void (call === "get" ? http.get(server.url) : sleep(0)),
+      }));
+      const { error } = await run.start();
+      assert.match(`${error?.message}`, new RegExp(`^Cannot go on after "${what}".*await ${what}`));
+      assert.ok(run.progress().complete < 5);
+    });
+  }
+
+  it("refuses a look into an answer that was not awaited", async () => {
+    await using server = await listen(ok);
+    const run = prepare({ scenarios: { a: perVu() } }, ({ http, check }) => ({
+      default: () => void check(http.get(server.url), { ok: (reply: { status: number }) => reply.status === 200 }),
+    }));
+    await run.start();
+    assert.match(`${run.warnings}`, /Cannot read "status" of a request under way: write "await http.get/);
+  });
+
+  it("waits at an iteration's end for requests that k6 runs beside it", async () => {
+    await using server = await listen(ok);
+    const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, ({ http }) => ({
+      default: () => void http.asyncRequest("GET", server.url),
+    }));
+    const { error } = await run.start();
+    assert.equal(error, undefined);
+    assert.equal(run.value("http_reqs", "count"), 2);
+  });
+});
