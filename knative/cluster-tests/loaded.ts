@@ -98,18 +98,10 @@ async function load({ routes }: Stage, scenario: string, env: Record<string, str
   const folder = await mkdtemp(join(tmpdir(), "shop-load-"));
   const summary = join(folder, "summary.json");
   const root = fileURLToPath(new URL("../..", import.meta.url));
-  const args = [
-    "run",
-    "load",
-    scenario,
-    "--target",
-    routes.url,
-    "--host",
-    await routes.hostOf("gateway"),
-    "--summary",
-    summary,
-  ];
-  const child = spawn("bun", args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const host = await routes.hostOf("gateway");
+  const args = ["loadtest/runner/load.ts", scenario, "--target", routes.url, "--host", host, "--summary", summary, "--"];
+  args.push(...Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]));
+  const child = spawn("bun", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   const [code] = (await once(child, "close")) as [number];

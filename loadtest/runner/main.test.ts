@@ -88,8 +88,13 @@ describe("the runner's exit code", () => {
     assert.match(refused.stderr, /Threshold crossed: http_req_failed should have rate==0, has rate=1/);
   });
 
-  it("is 105 after a signal, with the summary of what was done", async () => {
-    const { child, ended } = start(["run", "-e", `URL=${server.url}`, await script(simple({}, "/never"))]);
+  it("is 105 after a signal, whatever was crossed then, with the summary of what was done", async () => {
+    const { child, ended } = start([
+      "run",
+      "-e",
+      `URL=${server.url}`,
+      await script(simple({ iterations: ["count==4"] }, "/never")),
+    ]);
     await eventually("both users wait for an answer", () => asked.filter((url) => url === "/never").length === 2);
     child.kill("SIGINT");
     assert.equal((await ended).code, 105);

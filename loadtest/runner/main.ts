@@ -2,15 +2,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { summarize } from "../summary.ts";
-import { createApi } from "./api.ts";
-import { createMetrics } from "./metrics.ts";
-import { type Options, readOptions } from "./options.ts";
+import type { Metrics } from "./metrics.ts";
 import { showProgress } from "./progress.ts";
-import { createRun } from "./run.ts";
 import { loadScript } from "./script.ts";
+import { createSession } from "./session.ts";
 import { summaryData } from "./summary-data.ts";
-import { readThresholds, type Verdict } from "./thresholds.ts";
-import { createCurrent } from "./vu.ts";
+import type { Verdict } from "./thresholds.ts";
 import { createWarnings } from "./warnings.ts";
 
 /** k6's exit codes (docs of its package errext/exitcodes). */
@@ -55,35 +52,15 @@ function readArguments(args: string[]): { script: string; env: Record<string, st
 
 async function runScript(path: string, env: Record<string, string | undefined>): Promise<number> {
   let say = (text: string): void => err(`${text}\n`);
-  const warnings = createWarnings((text) => say(text));
-  const { warn } = warnings;
-  let options: Options | undefined;
-  const settings = () => {
-    if (!options) throw new Error("Cannot send a request: the script is still being read");
-    return options;
-  };
-  const metrics = createMetrics();
-  const current = createCurrent();
-  const api = createApi({ current, metrics, settings, warn });
-
-  const { functions, options: exported } = await loadScript(path, { modules: api.modules, env, current });
-  const { handleSummary, ...work } = functions;
-  options = readOptions(exported);
-  for (const [name, { exec }] of Object.entries(options.scenarios)) {
-    if (!work[exec]) throw new Error(`Cannot run the scenario "${name}": the script exports no function "${exec}"`);
-  }
-  const thresholds = readThresholds(options.thresholds, metrics);
-  const run = createRun({ functions: work, options, metrics, thresholds, current, warn });
-
-  let interruptedMs: number | undefined;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      // One Ctrl-C comes twice: from the terminal, and from `bun run`, which passes on its own.
-      if (interruptedMs !== undefined && performance.now() - interruptedMs > echoMs) process.exit(exit.interrupted);
-      interruptedMs ??= performance.now();
-      run.stop();
-    });
-  }
+  const { warn, repeated } = createWarnings((text) => say(text));
+  const session = createSession(warn);
+  const { functions, options: exported } = await loadScript(path, {
+    modules: session.modules,
+    env,
+    current: session.current,
+  });
+  const { options, run } = session.prepare({ functions, options: exported });
+  const signal = stopOnSignal(run.stop);
 
   const name = basename(path).replace(/\.\w+$/, "");
   const progress = showProgress({ name, read: run.progress, write: err, isTerminal: process.stderr.isTTY === true });
@@ -91,30 +68,50 @@ async function runScript(path: string, env: Record<string, string | undefined>):
   const { verdicts, setupData, elapsedMs, error } = await run.start();
   progress.stop();
   say = (text) => err(`${text}\n`);
-  for (const text of warnings.repeated()) say(text);
-  const lagMs = metrics.select("runner_start_lag").sink.aggregate("p(95)", elapsedMs) ?? 0;
-  if (lagMs > lagMaxMs) {
-    say(`The runner itself was late: one iteration in twenty began more than ${Math.round(lagMs)} ms after its time`);
-  }
 
+  const { metrics, checks } = session;
+  for (const text of [...repeated(), ...lateness(metrics)]) say(text);
   const data = summaryData({
     metrics,
-    checks: api.checks,
+    checks,
     verdicts,
     trendStats: options.summaryTrendStats,
     elapsedMs,
     setupData,
     isStdOutTTY: process.stdout.isTTY === true,
   });
-  await print((await handleSummary?.(data)) ?? summarize(data, { file: env.SUMMARY }));
+  await print((await functions.handleSummary?.(data)) ?? summarize(data, { file: env.SUMMARY }));
   for (const verdict of verdicts) if (!verdict.ok) say(describe(verdict));
+  if (error) say(`Cannot finish "${name}": ${error.message}`);
 
-  if (error) {
-    say(`Cannot finish "${name}": ${error.message}`);
-    return exit.scriptException;
+  if (error) return exit.scriptException;
+  if (signal.received) return exit.interrupted;
+  return verdicts.every(({ ok }) => ok) ? exit.ok : exit.thresholdsCrossed;
+}
+
+/** The first signal ends the run, with its summary; a later one ends the process. */
+function stopOnSignal(stop: () => void): { readonly received: boolean } {
+  let firstMs: number | undefined;
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      // One Ctrl-C comes twice: from the terminal, and from `bun run`, which passes on its own.
+      if (firstMs !== undefined && performance.now() - firstMs > echoMs) process.exit(exit.interrupted);
+      firstMs ??= performance.now();
+      stop();
+    });
   }
-  if (verdicts.some(({ ok }) => !ok)) return exit.thresholdsCrossed;
-  return interruptedMs === undefined ? exit.ok : exit.interrupted;
+  return {
+    get received() {
+      return firstMs !== undefined;
+    },
+  };
+}
+
+/** That the figures are the runner's as much as the server's, where they are. */
+function lateness(metrics: Metrics): string[] {
+  const lagMs = metrics.select("runner_start_lag").sink.aggregate("p(95)", 0) ?? 0;
+  if (lagMs <= lagMaxMs) return [];
+  return [`The runner itself was late: one iteration in twenty began more than ${Math.round(lagMs)} ms after its time`];
 }
 
 function describe({ metric, expression, method, observed }: Verdict): string {

@@ -1,10 +1,6 @@
-import { createApi } from "./api.ts";
 import type { createHttp } from "./http.ts";
-import { createMetrics } from "./metrics.ts";
-import { readOptions } from "./options.ts";
-import { createRun, type Functions } from "./run.ts";
-import { readThresholds } from "./thresholds.ts";
-import { createCurrent } from "./vu.ts";
+import type { Functions } from "./run.ts";
+import { createSession } from "./session.ts";
 
 type Modules = {
   http: ReturnType<typeof createHttp>;
@@ -16,14 +12,9 @@ type Modules = {
 /** A run in this process: `write` is the script, and gets what it would import. */
 export function prepare(options: Record<string, unknown>, write: (modules: Modules) => Functions) {
   const warnings: string[] = [];
-  const warn = (text: string) => void warnings.push(text);
-  const metrics = createMetrics();
-  const current = createCurrent();
-  const read = readOptions(options);
-  const { modules, checks } = createApi({ current, metrics, settings: () => read, warn });
+  const { modules, metrics, checks, prepare } = createSession((text) => warnings.push(text));
   const functions = write({ http: modules["k6/http"]?.default, ...modules.k6, ...modules["k6/metrics"] } as Modules);
-  const thresholds = readThresholds(read.thresholds, metrics);
-  const run = createRun({ functions, options: read, metrics, thresholds, current, warn });
+  const { run } = prepare({ options, functions });
   let elapsedMs = 0;
   return {
     ...run,
