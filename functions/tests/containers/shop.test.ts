@@ -16,23 +16,19 @@ const said = ({ code, lines }: Ended) => [code, ...lines.map((line) => JSON.pars
 
 describe("the shop in containers", () => {
   let stage: Stage;
-  const migrations = new Map<string, Ended[]>();
+  const migrated = new Map<string, Ended>();
 
   before(async () => {
     stage = await openStage(async ({ command }) => {
-      for (const name of owners)
-        migrations.set(name, await Promise.all([command(name, "migrate"), command(name, "migrate")]));
+      for (const name of owners) migrated.set(name, await command(name, "migrate"));
       for (const name of ["inventory", "users"]) assert.deepEqual(said(await command(name, "seed")), [0, "seeded"]);
     });
   });
   after(() => stage?.close());
 
-  it("migrates: of two at once one does all, and a third finds nothing to do", async () => {
-    for (const name of owners) {
-      const [one, other] = (migrations.get(name) ?? []).map(said).sort().reverse();
-      assert.deepEqual(one, [0, "up to date"], name);
-      assert.deepEqual(other?.[0], 0, name);
-      assert.match(`${other?.[1]}`, /^applied 001_/, name);
+  it("migrates, and again changes nothing", async () => {
+    for (const [name, first] of migrated) {
+      assert.match(said(first).join(), /^0,applied 001_[\w-]+$/, name);
       assert.deepEqual(said(await stage.command(name, "migrate")), [0, "up to date"], name);
     }
   });
