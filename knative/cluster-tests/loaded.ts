@@ -99,7 +99,17 @@ async function load({ routes }: Stage, scenario: string, env: Record<string, str
   const summary = join(folder, "summary.json");
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const host = await routes.hostOf("gateway");
-  const args = ["loadtest/runner/load.ts", scenario, "--target", routes.url, "--host", host, "--summary", summary, "--"];
+  const args = [
+    "loadtest/runner/load.ts",
+    scenario,
+    "--target",
+    routes.url,
+    "--host",
+    host,
+    "--summary",
+    summary,
+    "--",
+  ];
   args.push(...Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]));
   const child = spawn("bun", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
