@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("./build-images.ts", import.meta.url));
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: "utf8" });
+  return { status, lines: stdout.split("\n").filter(Boolean), error: stderr.trim() };
+}
+
+describe("build:images", () => {
+  it("builds and pushes each function that is named, one after the other", () => {
+    const { status, lines } = run("--tag", "t", "--build", "echo built", "--push", "echo pushed to", "users", "orders");
+    assert.equal(status, 0);
+    for (const [i, name] of ["users", "orders"].entries()) {
+      const [built = "", pushed, image] = lines.slice(i * 3);
+      assert.match(built, new RegExp(`^built .*--build-arg FUNCTION=${name} .*--build-arg VERSION=t .*\\.$`));
+      assert.match(built, new RegExp(`--tag dev\\.local/${name}:t --file functions/Dockerfile`));
+      assert.deepEqual([pushed, image], [`pushed to dev.local/${name}:t`, `dev.local/${name}:t`]);
+    }
+  });
+
+  it("builds all five when none is named, under the revision", () => {
+    const { lines } = run("--build", "true");
+    assert.equal(lines.length, 5);
+    const tags = new Set(lines.map((line) => line.split(":")[1]));
+    assert.equal(tags.size, 1);
+    assert.match([...tags].join(), /^([0-9a-f]{7,}(-dirty)?|unversioned)$/);
+  });
+
+  it("stops at what fails, says what it was, and exits 1", () => {
+    const failures = {
+      'Cannot build "basket": should be one of frontend, gateway, orders, inventory, users': ["users", "basket"],
+      'Cannot build "dev.local/users:t": "false" ended with exit code 1': [
+        "--build",
+        "false",
+        "--push",
+        "echo",
+        "users",
+      ],
+      'Cannot build "dev.local/users:t": "no-such" cannot be run': ["--build", "no-such", "users"],
+      'Cannot push "dev.local/users:t": "false" ended with exit code 1': [
+        "--build",
+        "true",
+        "--push",
+        "false",
+        "users",
+      ],
+    };
+    for (const [message, args] of Object.entries(failures)) {
+      assert.deepEqual(run("--tag", "t", ...args), { status: 1, lines: [], error: message });
+    }
+  });
+});
