@@ -77,7 +77,7 @@ function queueProxy(annotations: Record<string, string>): Container {
   return {
     name: "queue-proxy",
     image: "knative.dev/serving/cmd/queue@sha256:of-the-release",
-    ports: [8022, 9090, 9091, 8012, 8112].map((containerPort) => ({ containerPort })),
+    ports: [9090, 9091, 8012, 8112].map((containerPort) => ({ containerPort })),
     resources,
     securityContext: {
       allowPrivilegeEscalation: false,
