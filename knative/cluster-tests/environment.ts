@@ -1,30 +1,25 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseAllDocuments, stringify } from "yaml";
+import { copyManifests, type Manifests, type Name, namespace } from "../tools/manifests.ts";
 import { type Api, kubectl, type Meta, tryKubectl } from "./api.ts";
 
-export const namespace = "sre-lab";
-export const names = ["frontend", "gateway", "orders", "inventory", "users"] as const;
-export type Name = (typeof names)[number];
+export { type Name, names, namespace } from "../tools/manifests.ts";
 
 /** One operation of a JSON patch (RFC 6902) on the Service of one function, or of all. */
 export type Change = { on?: Name; op: "add" | "replace" | "remove"; path: string; value?: unknown };
 
-/** A copy of the manifests whose images have a tag of their own, as a pipeline would write it. */
-export type Environment = AsyncDisposable & {
-  setTag(tag: string, only?: readonly Name[]): Promise<void>;
-  /** Applies the local environment as it stands, or with changes on top. */
-  apply(changes?: readonly Change[]): Promise<void>;
-  /** What an apply would change; empty when nothing. */
-  diff(): Promise<string>;
-  /** Deletes all of it that was not there when this copy was made, and waits until it is gone. */
-  remove(): Promise<void>;
-};
+/** The local environment, in a copy. */
+export type Environment = Pick<Manifests, "setTag"> &
+  AsyncDisposable & {
+    /** Applies the local environment as it stands, or with changes on top. */
+    apply(changes?: readonly Change[]): Promise<void>;
+    /** What an apply would change; empty when nothing. */
+    diff(): Promise<string>;
+    /** Deletes all of it that was not there when this copy was made, and waits until it is gone. */
+    remove(): Promise<void>;
+  };
 
-const manifests = fileURLToPath(new URL("..", import.meta.url));
-const parts = ["cluster", "environments", ...names];
 /** For pods that drain, and for the claim of the database. */
 const removeTimeout = "240s";
 
@@ -34,19 +29,12 @@ export async function copyEnvironment(api: Api): Promise<Environment> {
   if (before.includes(namespace)) {
     throw new Error(`Cannot test on this cluster: it has a namespace "${namespace}", which would be deleted`);
   }
-  const folder = await mkdtemp(join(tmpdir(), "shop-cluster-"));
-  for (const part of parts) await cp(join(manifests, part), join(folder, part), { recursive: true });
-  const local = join(folder, "environments/local");
-  const changed = join(folder, "environments/changed");
+  const manifests = await copyManifests();
+  const local = join(manifests.environments, "local");
+  const changed = join(manifests.environments, "changed");
 
   return {
-    async setTag(tag, only = names) {
-      for (const name of only) {
-        const path = join(local, "images", `${name}.yaml`);
-        const text = await readFile(path, "utf8");
-        await writeFile(path, text.replace(/^( +image: [a-z]+):.*$/m, `$1:${tag}`));
-      }
-    },
+    setTag: manifests.setTag,
     async apply(changes = []) {
       if (changes.length === 0) return void (await kubectl("apply", "-k", local));
       const overlay = { resources: ["../local"], patches: changes.map(patchOf) };
@@ -65,13 +53,11 @@ export async function copyEnvironment(api: Api): Promise<Environment> {
         const { kind, metadata } = document.toJS() as { kind: string; metadata: Meta };
         return kind !== "Namespace" || !before.includes(metadata.name);
       });
-      const file = join(folder, "ours.yaml");
+      const file = join(manifests.environments, "ours.yaml");
       await writeFile(file, ours.map((document) => `---\n${document}`).join(""));
       await kubectl("delete", "-f", file, "--ignore-not-found", `--timeout=${removeTimeout}`);
     },
-    async [Symbol.asyncDispose]() {
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => manifests[Symbol.asyncDispose](),
   };
 }
 

@@ -15,7 +15,7 @@ const template: Change = {
   on: "users",
   op: "add",
   path: "/spec/template/metadata/annotations/shop~1canary",
-  value: "yes",
+  value: "on-trial",
 };
 const traffic = (shares: Record<string, number>): Change => ({
   on: "users",
