@@ -9,7 +9,14 @@ import { readyOf, serviceOf } from "./state.ts";
 
 const container = "/spec/template/spec/containers/0";
 const on = "users";
-const noticeTimeoutMs = 200_000; // above the progress deadline
+const noticeTimeoutMs = 120_000;
+/** In place of two minutes: who waits for a failure need not wait long. */
+const impatience: Change = {
+  on,
+  op: "replace",
+  path: "/spec/template/metadata/annotations/serving.knative.dev~1progress-deadline",
+  value: "30s",
+};
 const pollMs = 500;
 
 type Status = {
@@ -92,7 +99,7 @@ export function broken(stage: () => Stage): void {
   /** Applies a change that cannot become Ready, waits until the Service says so, and takes it back. */
   async function during(changes: readonly Change[], check: (message: string) => Promise<void>): Promise<void> {
     const { api, environment } = stage();
-    await environment.apply([...lightSleep, ...changes]);
+    await environment.apply([...lightSleep, impatience, ...changes]);
     const message = await eventually(
       "the Service reports it",
       async () => {
