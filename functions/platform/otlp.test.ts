@@ -11,6 +11,7 @@ import { decodeSpans } from "../tests/otlp-sink.ts";
 import { readConfig } from "./config.ts";
 import { otelEntries } from "./otel-config.ts";
 import { openExporter } from "./otlp.ts";
+import { eventually } from "./testing.ts";
 
 const fixture = (name: string) => new URL(`./fixtures/test-only-${name}.pem`, import.meta.url).pathname;
 
@@ -139,6 +140,7 @@ describe("an export", () => {
         collector.answer = taken;
         assert.deepEqual(await send(), { code: 0, rejected: 0 }, what);
       }
+      await eventually("what was given up is closed", async () => (await collector.connections()) <= 40);
     });
   }
 
