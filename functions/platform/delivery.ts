@@ -9,19 +9,17 @@ import {
 /** What became of a span: the collector took it and said so, or why it is lost. */
 export type Outcome = "exported" | "queue_full" | "export_failed" | "shutdown";
 
-/**
- * An exporter that may say how many spans of a batch were rejected though the rest was taken, and how to end what it has under way: its own
- * time-out is one of silence, which a dripping answer never comes to.
- */
+/** An exporter that may say how many spans of a batch were rejected, though the rest was taken. */
 export type Exporter = Omit<SpanExporter, "export"> & {
   export(spans: ReadableSpan[], done: (result: ExportResult & { rejected?: number }) => void): void;
-  abort?: () => void;
 };
+
+/** Told once of every sampled span that has ended, and with an error of why it is lost. */
+export type Count = (outcome: Outcome, spans: number, error?: Error) => void;
 
 type DeliveryOptions = {
   exporter: Exporter;
-  /** Told once of every sampled span that has ended. */
-  count: (outcome: Outcome, spans: number) => void;
+  count: Count;
   queueMax: number;
   batchMax: number;
   delayMs: number;
@@ -41,10 +39,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let closed = false;
   const empty = Promise.withResolvers<void>();
 
-  function settle(outcome: Outcome, spans: number): void {
+  function settle(outcome: Outcome, spans: number, error?: Error): void {
     const open = Math.min(spans, pending); // fewer, once they were given up
     pending -= open;
-    if (open > 0) count(outcome, open);
+    if (open > 0) count(outcome, open, error);
     if (closed && pending === 0) empty.resolve();
   }
 
@@ -75,25 +73,29 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 }
 
 /** Settles each batch exactly once, also one whose exporter never calls back. */
-function counted(exporter: Exporter, timeoutMs: number, settle: DeliveryOptions["count"]): SpanExporter {
+function counted(exporter: Exporter, timeoutMs: number, settle: Count): SpanExporter {
   return {
     export(spans: ReadableSpan[], done) {
       let open = true;
-      const end = (taken: number) => {
+      const end = (taken: number, error?: Error) => {
         if (!open) return;
         open = false;
         clearTimeout(timer);
         settle("exported", taken);
-        settle("export_failed", spans.length - taken);
+        settle("export_failed", spans.length - taken, error);
         done({ code: taken > 0 ? ExportResultCode.SUCCESS : ExportResultCode.FAILED });
       };
-      const timer = setTimeout(() => {
-        end(0);
-        exporter.abort?.(); // before the next batch is on its way
-      }, timeoutMs);
-      exporter.export(spans, ({ code, rejected = 0 }) =>
-        end(code === ExportResultCode.SUCCESS ? spans.length - Math.min(Math.max(rejected, 0), spans.length) : 0),
+      const timer = setTimeout(
+        end,
+        timeoutMs,
+        0,
+        new Error("Cannot deliver spans: the collector does not answer in time"),
       );
+      exporter.export(spans, ({ code, error, rejected = 0 }) => {
+        if (code !== ExportResultCode.SUCCESS) return end(0, error);
+        const lost = Math.min(Math.max(rejected, 0), spans.length);
+        end(spans.length - lost, new Error(`Cannot deliver spans: the collector rejects ${lost}`));
+      });
     },
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
     shutdown: () => exporter.shutdown(),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConfigError, readConfig } from "./config.ts";
-import { type OtelConfig, otelEntries, tracesUrl } from "./otel-config.ts";
+import { exportConfig, type OtelConfig, otelEntries, tracesUrl } from "./otel-config.ts";
 
 type Variable = {
   /** The value when there is none. */
@@ -18,9 +18,15 @@ const integer = (unset: number | undefined, maximum: number): Variable => ({
   good: { 1: 1, [maximum]: maximum },
   bad: [...badIntegers, `${maximum + 1}`],
 });
-const limit = integer(undefined, 65_536);
+const limit: Variable = {
+  unset: undefined,
+  good: { 0: 0, 1: 1, 65536: 65_536 },
+  bad: [...badIntegers.slice(1), "65537"],
+};
+const length = integer(undefined, 65_536);
 const compression: Variable = { unset: undefined, good: same("none", "gzip"), bad: ["zstd", "GZIP"] };
-const file: Variable = { unset: undefined, good: same("/dev/null"), bad: ["/nowhere/ca.pem"] };
+const certificate = new URL("./fixtures/test-only-cert.pem", import.meta.url).pathname;
+const pem: Variable = { unset: undefined, good: same(certificate), bad: ["/nowhere/ca.pem", "/", "/dev/null", "PEM"] };
 const keyValues: Variable = {
   unset: {},
   good: {
@@ -30,6 +36,11 @@ const keyValues: Variable = {
     "digest=c2hvcA==,empty=": { digest: "c2hvcA==", empty: "" },
   },
   bad: ["a", "=1", "a=1,b", "a=%", "a=%zz", " =1"],
+};
+const headers: Variable = {
+  unset: {},
+  good: { "authorization=Bearer%20abc,x-tenant=shop": { authorization: "Bearer abc", "x-tenant": "shop" } },
+  bad: [...keyValues.bad, "a b=c", "a=x%0a", "a=%00", "a=é", "a(=b"],
 };
 const collector: Variable = {
   unset: undefined,
@@ -46,8 +57,8 @@ const variables: Record<keyof OtelConfig, Variable> = {
   OTEL_SERVICE_NAME: { unset: undefined, good: same("orders", "orders of the shop"), bad: [] },
   OTEL_RESOURCE_ATTRIBUTES: keyValues,
   OTEL_PROPAGATORS: {
-    unset: "tracecontext",
-    good: same("tracecontext", "tracecontext,baggage"),
+    unset: undefined,
+    good: same("tracecontext", "tracecontext,baggage", "baggage, tracecontext"),
     bad: ["b3", "tracecontext,b3", "none", "baggage"],
   },
   OTEL_TRACES_EXPORTER: { unset: "otlp", good: same("otlp", "none"), bad: ["jaeger", "otlp,console"] },
@@ -81,22 +92,22 @@ const variables: Record<keyof OtelConfig, Variable> = {
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: { unset: "http/protobuf", good: same("http/protobuf"), bad: ["grpc"] },
   OTEL_EXPORTER_OTLP_TIMEOUT: integer(1_000, 600_000),
   OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: integer(undefined, 600_000),
-  OTEL_BSP_SCHEDULE_DELAY: integer(1_000, 600_000),
+  OTEL_BSP_SCHEDULE_DELAY: { unset: 1_000, good: { 0: 0, 600000: 600_000 }, bad: [...badIntegers.slice(1), "600001"] },
   OTEL_BSP_EXPORT_TIMEOUT: integer(1_500, 600_000),
   OTEL_BSP_MAX_QUEUE_SIZE: integer(2_048, 65_536),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: integer(512, 65_536),
-  OTEL_EXPORTER_OTLP_HEADERS: keyValues,
-  OTEL_EXPORTER_OTLP_TRACES_HEADERS: keyValues,
+  OTEL_EXPORTER_OTLP_HEADERS: headers,
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: headers,
   OTEL_EXPORTER_OTLP_COMPRESSION: compression,
   OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression,
-  OTEL_EXPORTER_OTLP_CERTIFICATE: file,
-  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: file,
-  OTEL_EXPORTER_OTLP_CLIENT_KEY: file,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: file,
-  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: file,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: file,
-  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
-  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
+  OTEL_EXPORTER_OTLP_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_CLIENT_KEY: pem,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: pem,
+  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: pem,
+  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: length,
+  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: length,
   OTEL_ATTRIBUTE_COUNT_LIMIT: limit,
   OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: limit,
   OTEL_SPAN_EVENT_COUNT_LIMIT: limit,
@@ -148,6 +159,47 @@ describe("otelEntries", () => {
     const named = [...message.matchAll(/(OTEL_\w+) should be/g)].map((match) => match[1]);
     assert.deepEqual(named.sort(), withFaults.sort());
     assert.doesNotMatch(message, /planted/);
+  });
+});
+
+describe("exportConfig", () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+
+  it("takes what is said of traces before what is said of all signals", () => {
+    const all = {
+      ...endpoint,
+      OTEL_EXPORTER_OTLP_HEADERS: "a=1,b=1",
+      OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
+      OTEL_EXPORTER_OTLP_TIMEOUT: "900",
+      OTEL_EXPORTER_OTLP_CERTIFICATE: certificate,
+    };
+    assert.deepEqual(exportConfig(read(all)), {
+      url: new URL("http://collector:4318/v1/traces"),
+      headers: { a: "1", b: "1" },
+      compression: "gzip",
+      timeoutMs: 900,
+      ca: certificate,
+      key: undefined,
+      cert: undefined,
+    });
+    const traces = exportConfig(
+      read({
+        ...all,
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS: "b=2",
+        OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: "none",
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "800",
+        OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: certificate,
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: certificate,
+      }),
+    );
+    assert.deepEqual(traces?.headers, { a: "1", b: "2" });
+    assert.deepEqual([traces?.compression, traces?.timeoutMs], ["none", 800]);
+    assert.deepEqual([traces?.key, traces?.cert], [certificate, certificate]);
+  });
+
+  it("waits no longer than a batch is waited for", () => {
+    const config = read({ ...endpoint, OTEL_EXPORTER_OTLP_TIMEOUT: "9000", OTEL_BSP_EXPORT_TIMEOUT: "70" });
+    assert.equal(exportConfig(config)?.timeoutMs, 70);
   });
 });
 

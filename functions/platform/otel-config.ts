@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { integer, number, url } from "./config.ts";
 
@@ -36,12 +36,26 @@ const ratio = v.optional(
 
 const collector = v.optional(url("should be an http:// or https:// URL", "http:", "https:"));
 
-const limit = v.optional(integer(1, 65_536));
+const limit = v.optional(integer(0, 65_536));
+const length = v.optional(integer(1, 65_536));
 const compression = v.optional(v.pipe(v.string(), v.picklist(["none", "gzip"], "should be none or gzip")));
-const file = v.optional(
+const pem = v.optional(v.pipe(v.string(), v.check(isPem, "should be the path of a PEM file")));
+
+function isPem(path: string): boolean {
+  try {
+    return readFileSync(path, "utf8").includes("-----BEGIN ");
+  } catch {
+    return false;
+  }
+}
+
+const propagators = v.optional(
   v.pipe(
     v.string(),
-    v.check((path) => existsSync(path), "should be a file that exists"),
+    v.check((text) => {
+      const names = text.split(",").map((name) => name.trim());
+      return names.includes("tracecontext") && names.every((name) => ["tracecontext", "baggage"].includes(name));
+    }, "should be tracecontext, with or without baggage"),
   ),
 );
 
@@ -59,24 +73,26 @@ const keyValues = v.pipe(
   }),
 );
 
+/** {@link keyValues} that can be sent as headers (RFC 9110 §5). */
+const headers = v.pipe(
+  keyValues,
+  v.check(
+    (pairs) =>
+      Object.entries(pairs).every(
+        ([name, value]) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value),
+      ),
+    "should be headers as key=value pairs, percent-encoded, with commas between them",
+  ),
+);
+
 function readPair(pair: string): [string, string] {
   const [, key = "", value = ""] = /^([^=]+)=(.*)$/s.exec(pair.trim()) ?? [];
   if (key.trim() === "") throw new Error("not a pair");
   return [decodeURIComponent(key.trim()), decodeURIComponent(value.trim())];
 }
 
-/** What the exporter and the SDK read of the environment themselves: here so that a bad value stops the start. */
-const readByOthers = {
-  OTEL_EXPORTER_OTLP_HEADERS: keyValues,
-  OTEL_EXPORTER_OTLP_TRACES_HEADERS: keyValues,
-  OTEL_EXPORTER_OTLP_COMPRESSION: compression,
-  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression,
-  OTEL_EXPORTER_OTLP_CERTIFICATE: file,
-  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: file,
-  OTEL_EXPORTER_OTLP_CLIENT_KEY: file,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: file,
-  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: file,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: file,
+/** What the SDK reads of the environment by itself: here so that a bad value stops the start. */
+const readBySdk = {
   OTEL_ATTRIBUTE_COUNT_LIMIT: limit,
   OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: limit,
   OTEL_SPAN_EVENT_COUNT_LIMIT: limit,
@@ -87,7 +103,7 @@ const readByOthers = {
 
 /** What every function reads of OpenTelemetry's own variables; without an endpoint no span is sent. */
 export const otelEntries = {
-  ...readByOthers,
+  ...readBySdk,
   OTEL_SDK_DISABLED: oneOf(["true", "false"], "false"),
   OTEL_SERVICE_NAME: v.optional(v.string()),
   OTEL_RESOURCE_ATTRIBUTES: keyValues,
@@ -98,16 +114,26 @@ export const otelEntries = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector,
   OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(["http/protobuf"], "http/protobuf"),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: oneOf(["http/protobuf"], "http/protobuf"),
+  OTEL_EXPORTER_OTLP_HEADERS: headers,
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: headers,
+  OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression,
+  OTEL_EXPORTER_OTLP_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_CLIENT_KEY: pem,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: pem,
+  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: pem,
   OTEL_EXPORTER_OTLP_TIMEOUT: number(1, 600_000, 1_000),
   OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: v.optional(integer(1, 600_000)),
-  OTEL_BSP_SCHEDULE_DELAY: number(1, 600_000, 1_000),
+  OTEL_BSP_SCHEDULE_DELAY: number(0, 600_000, 1_000),
   OTEL_BSP_EXPORT_TIMEOUT: number(1, 600_000, 1_500),
   OTEL_BSP_MAX_QUEUE_SIZE: number(1, 65_536, 2_048),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: number(1, 65_536, 512),
-  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
-  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: limit,
+  OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: length,
+  OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: length,
   /** Baggage is among them by default, and carried on by nobody: nothing here reads it. */
-  OTEL_PROPAGATORS: oneOf(["tracecontext", "tracecontext,baggage"], "tracecontext"),
+  OTEL_PROPAGATORS: propagators,
   /** Which revision of the function this is; Knative says. */
   K_REVISION: v.optional(v.string()),
 };
@@ -119,7 +145,35 @@ export type OtelConfig = v.InferOutput<v.ObjectSchema<typeof otelEntries, undefi
 export const attributeLengthMax = (config: OtelConfig): number =>
   config.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT ?? config.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT ?? 1_024;
 
-/** Where spans go; undefined when nowhere. */
+/** Where spans go, and how: what is said of traces stands above what is said of all signals. */
+export type ExportConfig = {
+  url: URL;
+  headers: Record<string, string>;
+  compression: "none" | "gzip";
+  timeoutMs: number;
+  /** Paths of PEM files: whom to trust beside the system's, and who we are. */
+  ca: string | undefined;
+  key: string | undefined;
+  cert: string | undefined;
+};
+
+/** Undefined when spans go nowhere. */
+export function exportConfig(config: OtelConfig): ExportConfig | undefined {
+  const url = tracesUrl(config);
+  if (url === undefined) return undefined;
+  const timeoutMs = config.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? config.OTEL_EXPORTER_OTLP_TIMEOUT;
+  return {
+    url: new URL(url),
+    headers: { ...config.OTEL_EXPORTER_OTLP_HEADERS, ...config.OTEL_EXPORTER_OTLP_TRACES_HEADERS },
+    compression: config.OTEL_EXPORTER_OTLP_TRACES_COMPRESSION ?? config.OTEL_EXPORTER_OTLP_COMPRESSION ?? "none",
+    timeoutMs: Math.min(timeoutMs, config.OTEL_BSP_EXPORT_TIMEOUT),
+    ca: config.OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE ?? config.OTEL_EXPORTER_OTLP_CERTIFICATE,
+    key: config.OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY ?? config.OTEL_EXPORTER_OTLP_CLIENT_KEY,
+    cert: config.OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE ?? config.OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
+  };
+}
+
+/** The address spans go to; undefined when nowhere. */
 export function tracesUrl(config: OtelConfig): string | undefined {
   if (config.OTEL_SDK_DISABLED === "true" || config.OTEL_TRACES_EXPORTER === "none") return undefined;
   if (config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined) return config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;

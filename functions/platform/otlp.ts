@@ -1,56 +1,86 @@
-import { Agent } from "node:http";
+import { readFileSync } from "node:fs";
+import * as http from "node:http";
+import * as https from "node:https";
+import { buffer } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { ExportResultCode } from "@opentelemetry/core";
-import { OTLPExporterBase } from "@opentelemetry/otlp-exporter-base";
-import { convertLegacyHttpOptions, createOtlpHttpExportDelegate } from "@opentelemetry/otlp-exporter-base/node-http";
-import {
-  type IExportTraceServiceResponse,
-  ProtobufTraceSerializer,
-  TraceExporterMetricsHelper,
-} from "@opentelemetry/otlp-transformer";
+import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import type { Exporter } from "./delivery.ts";
-import { type OtelConfig, tracesUrl } from "./otel-config.ts";
+import { type ExportConfig, exportConfig, type OtelConfig } from "./otel-config.ts";
 
-const contentType = { "Content-Type": "application/x-protobuf" };
+const mediaType = "application/x-protobuf";
+const compress = promisify(gzip);
 
 /**
- * OpenTelemetry's exporter for OTLP/HTTP, put together here so that the collector's answer is read: for OpenTelemetry every 2xx is a success, also one that
- * rejects spans (partial success), breaks off, or is no answer of OTLP's at all. Undefined where the configuration names no collector.
+ * Sends spans by OTLP/HTTP (OpenTelemetry protocol 1.9, binary protobuf), each batch once: a batch that fails is lost, and counted. Undefined where the
+ * configuration names no collector; throws when its certificates cannot be used.
  */
 export function openExporter(config: OtelConfig): Exporter | undefined {
-  const url = tracesUrl(config);
-  if (url === undefined) return undefined;
-  const timeoutMillis = config.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? config.OTEL_EXPORTER_OTLP_TIMEOUT;
-  const agent = url.startsWith("http:") ? new Agent({ keepAlive: true }) : undefined; // the exporter's own has the certificates
-  const options = { url, timeoutMillis, ...(agent && { httpAgentOptions: () => agent }) };
-
-  let answer: IExportTraceServiceResponse | undefined;
-  const serializer = {
-    serializeRequest: ProtobufTraceSerializer.serializeRequest,
-    deserializeResponse(body: Uint8Array) {
-      answer = ProtobufTraceSerializer.deserializeResponse(body);
-      return answer;
-    },
-  };
-  const exporter = new OTLPExporterBase<ReadableSpan[]>(
-    createOtlpHttpExportDelegate(
-      convertLegacyHttpOptions(options, "TRACES", "v1/traces", contentType),
-      serializer,
-      "otlp_http_span_exporter",
-      TraceExporterMetricsHelper,
-      undefined,
-    ),
-  );
+  const target = exportConfig(config);
+  if (!target) return undefined;
+  const post = openPost(target);
   return {
-    export: (spans, done) =>
-      exporter.export(spans, (result) => {
-        const read = answer; // of this batch: it is read and told of in one go
-        answer = undefined;
-        if (result.code === ExportResultCode.SUCCESS && !read) return done({ code: ExportResultCode.FAILED });
-        done({ ...result, rejected: Number(read?.partialSuccess?.rejectedSpans ?? 0) });
-      }),
-    shutdown: () => exporter.shutdown(),
-    forceFlush: () => exporter.forceFlush(),
-    ...(agent && { abort: () => agent.destroy() }),
+    export(spans, done) {
+      send(spans, post).then(
+        (rejected) => done({ code: ExportResultCode.SUCCESS, rejected }),
+        (error: Error) => done({ code: ExportResultCode.FAILED, error }),
+      );
+    },
+    shutdown: async () => {},
   };
+}
+
+type Answer = { status: number; type: string | undefined; body: Uint8Array };
+type Post = (body: Uint8Array) => Promise<Answer>;
+
+/** How many of the spans the collector rejected; throws when it took none, or did not say that it took them. */
+async function send(spans: ReadableSpan[], post: Post): Promise<number> {
+  const request = ProtobufTraceSerializer.serializeRequest(spans);
+  if (!request) throw new Error("Cannot serialize spans");
+  const { status, type, body } = await post(request);
+  if (status < 200 || status > 299) throw new Error(`Cannot deliver spans: the collector answers ${status}`);
+  if (type !== undefined && type !== mediaType)
+    throw new Error("Cannot deliver spans: the answer is not a collector's");
+  const { partialSuccess } = ProtobufTraceSerializer.deserializeResponse(body);
+  return Number(partialSuccess?.rejectedSpans ?? 0);
+}
+
+/** Over connections that are kept; the time-out is for the whole exchange, also for an answer that drips. */
+function openPost({ url, headers, compression, timeoutMs, ca, key, cert }: ExportConfig): Post {
+  const { Agent, request } = url.protocol === "https:" ? https : http;
+  const agent = new Agent({ keepAlive: true, ...read({ ca, key, cert }) });
+  return async (bytes) => {
+    const body = compression === "gzip" ? await compress(bytes) : bytes;
+    const answer = Promise.withResolvers<Answer>();
+    const asked = request(url, {
+      method: "POST",
+      agent,
+      headers: {
+        ...headers,
+        "Content-Type": mediaType,
+        "Content-Length": body.byteLength,
+        ...(compression === "gzip" && { "Content-Encoding": "gzip" }),
+      },
+    });
+    asked.on("error", answer.reject).on("response", (reply: http.IncomingMessage) => {
+      const type = reply.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
+      buffer(reply).then((body) => answer.resolve({ status: reply.statusCode ?? 0, type, body }), answer.reject);
+    });
+    const timer = setTimeout(() => {
+      answer.reject(new Error("Cannot deliver spans: the collector does not answer in time"));
+      asked.destroy();
+    }, timeoutMs);
+    asked.end(body);
+    return answer.promise.finally(() => clearTimeout(timer));
+  };
+}
+
+type Files = Pick<ExportConfig, "ca" | "key" | "cert">;
+
+function read(files: Files) {
+  return Object.fromEntries(
+    Object.entries(files).flatMap(([name, path]) => (path === undefined ? [] : [[name, readFileSync(path)]])),
+  );
 }

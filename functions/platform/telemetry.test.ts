@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { SpanExporter } from "@opentelemetry/sdk-trace-base";
 import { createBoot, phases } from "./boot.ts";
 import { readConfig } from "./config.ts";
+import type { Exporter } from "./delivery.ts";
 import { otelEntries } from "./otel-config.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
 import { captureLog, eventually, fakeClock, listen, testTelemetry } from "./testing.ts";
@@ -14,9 +14,9 @@ function fakeCollector() {
   const collector = {
     code: 0,
     exporter: {
-      export: (_, done) => void setImmediate(() => done({ code: collector.code })),
+      export: (_, done) => void setImmediate(() => done({ code: collector.code, error: new Error("refused") })),
       shutdown: async () => {},
-    } satisfies SpanExporter,
+    } satisfies Exporter,
   };
   return collector;
 }
@@ -26,10 +26,10 @@ function end({ tracing }: Telemetry, spans: number): void {
 }
 
 describe("spans that cannot be delivered", () => {
-  it("are a warning once, and again only after delivery had recovered", async () => {
+  it("are a warning that says why, and no other within a minute, whatever is delivered in between", async () => {
     const collector = fakeCollector();
     const telemetry = testTelemetry({ exporter: collector.exporter });
-    const warnings = () => telemetry.lines.filter(({ msg }) => msg === "spans cannot be delivered");
+    const warnings = () => telemetry.lines.filter(({ msg }) => msg === "Cannot deliver spans");
     const counts = { exported: 0, export_failed: 0 };
     const deliver = async (outcome: keyof typeof counts) => {
       collector.code = outcome === "exported" ? 0 : 1;
@@ -40,10 +40,19 @@ describe("spans that cannot be delivered", () => {
     };
     assert.equal(await deliver("exported"), 0);
     assert.equal(await deliver("export_failed"), 1);
-    assert.equal(await deliver("export_failed"), 1);
     assert.equal(await deliver("exported"), 1);
-    assert.equal(await deliver("export_failed"), 2);
-    assert.ok(warnings().every(({ level }) => level === "warn"));
+    assert.equal(await deliver("export_failed"), 1);
+    const now = performance.now.bind(performance);
+    performance.now = () => now() + 60_000;
+    try {
+      assert.equal(await deliver("export_failed"), 2);
+    } finally {
+      performance.now = now;
+    }
+    const [first, second] = warnings();
+    assert.deepEqual([first?.level, first?.outcome, first?.spans_dropped], ["warn", "export_failed", 1]);
+    assert.deepEqual(first?.err, { ...(first?.err as object), message: "refused" });
+    assert.equal(second?.spans_dropped, 3);
   });
 });
 
@@ -137,7 +146,7 @@ describe("a collector that never answers", () => {
       const telemetry = createTelemetry({ service: "test", log, boot: createBoot(), config });
       const startMs = performance.now();
       end(telemetry, 1);
-      await eventually("it is given up", () => lines.some(({ msg }) => msg === "spans cannot be delivered"));
+      await eventually("it is given up", () => lines.some(({ msg }) => msg === "Cannot deliver spans"));
       const elapsedMs = performance.now() - startMs;
       assert.ok(elapsedMs > leastMs - 2 && elapsedMs < 950, `${elapsedMs} ms`); // the defaults are 1 s and more
       assert.deepEqual(await telemetry.close(), { spans_exported: 0, spans_dropped: 1 });

@@ -1,6 +1,5 @@
-import type { SpanExporter } from "@opentelemetry/sdk-trace-base";
 import type { Boot, Phase } from "./boot.ts";
-import type { Outcome } from "./delivery.ts";
+import type { Exporter, Outcome } from "./delivery.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { OtelConfig } from "./otel-config.ts";
@@ -27,23 +26,26 @@ type TelemetryOptions = {
   boot: Boot;
   config: OtelConfig;
   /** In place of the collector that the configuration names. */
-  exporter?: SpanExporter;
+  exporter?: Exporter;
 };
 
 const closeTimeoutMs = 1_000;
+/** Whoever reads the first of many losses need not read the rest; how many there were is a metric. */
+const warnEveryMs = 60_000;
 
 /** Opens the telemetry of one process; nothing is sent before the first span has ended. */
 export function createTelemetry({ service, log, boot, config, exporter }: TelemetryOptions): Telemetry {
   const metrics = createMetrics({ service, listeningMs: () => boot.startedMs + boot.wakeMs });
   const spans = metrics.counter("telemetry_spans_total");
   const counts = { exported: 0, dropped: 0 };
-  let delivering = true;
+  let warnedMs = Number.NEGATIVE_INFINITY;
 
-  function count(outcome: Outcome, number: number): void {
+  function count(outcome: Outcome, number: number, error?: Error): void {
     spans.inc({ outcome }, number);
     counts[outcome === "exported" ? "exported" : "dropped"] += number;
-    if (delivering && outcome === "export_failed") log.warn("spans cannot be delivered");
-    if (outcome === "exported" || outcome === "export_failed") delivering = outcome === "exported";
+    if (outcome === "exported" || performance.now() - warnedMs < warnEveryMs) return;
+    warnedMs = performance.now();
+    log.warn({ ...(error && { err: error }), outcome, spans_dropped: counts.dropped }, "Cannot deliver spans");
   }
 
   const tracing = createTracing({ service, config, count, ...(exporter && { exporter }) });

@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { createScratch } from "@shop/dev/database";
 import { startPostgres } from "@shop/dev/postgres";
 import * as v from "valibot";
@@ -14,6 +14,7 @@ import type { Call } from "./call.ts";
 import { deadlineSignal } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { createDatabase, type Database } from "./database.ts";
+import type { Exporter } from "./delivery.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { otelEntries } from "./otel-config.ts";
 import { ProblemBody, type ProblemCode, problemMediaType, problems } from "./problem.ts";
@@ -34,9 +35,9 @@ export function captureLog(service = "test"): { log: Logger; lines: Record<strin
 }
 
 /** Takes every span it is given. */
-export function spanSink(): { spans: ReadableSpan[]; exporter: SpanExporter } {
+export function spanSink(): { spans: ReadableSpan[]; exporter: Exporter } {
   const spans: ReadableSpan[] = [];
-  const exporter: SpanExporter = {
+  const exporter: Exporter = {
     export(batch, done) {
       spans.push(...batch);
       done({ code: 0 });
@@ -55,7 +56,7 @@ export function testTelemetry({
 }: {
   service?: string;
   env?: Record<string, string>;
-  exporter?: SpanExporter;
+  exporter?: Exporter;
   boot?: Boot;
 } = {}) {
   const { log, lines, text } = captureLog(service);

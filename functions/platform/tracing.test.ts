@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { readConfig } from "./config.ts";
-import type { Outcome } from "./delivery.ts";
+import type { Exporter, Outcome } from "./delivery.ts";
 import { otelEntries } from "./otel-config.ts";
 import { eventually, isSampled, spanSink } from "./testing.ts";
 import type { Trace } from "./trace.ts";
@@ -15,7 +15,7 @@ type Env = Record<string, string>;
 type Received = { position?: Position };
 
 /** Tracing as a function has it, and the spans it has exported. */
-function open(env: Env = {}, exporter?: SpanExporter) {
+function open(env: Env = {}, exporter?: Exporter) {
   const sink = spanSink();
   const { spans } = sink;
   const account: Partial<Record<Outcome, number>> = {};
@@ -327,7 +327,7 @@ describe("close", () => {
   });
 
   it("waits no longer than it may, and counts what was not taken as lost to it", async () => {
-    const dead: SpanExporter = { export() {}, shutdown: () => new Promise(() => {}) };
+    const dead: Exporter = { export() {}, shutdown: () => new Promise(() => {}) };
     const { tracing, account } = open({ OTEL_BSP_EXPORT_TIMEOUT: "60000" }, dead);
     for (let i = 0; i < 3; i++) tracing.begin("work").end();
     const startMs = performance.now();

@@ -17,7 +17,7 @@ import {
   SamplingDecision,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
-import { createDelivery, type Exporter, type Outcome } from "./delivery.ts";
+import { type Count, createDelivery, type Exporter } from "./delivery.ts";
 import { attributeLengthMax, type OtelConfig } from "./otel-config.ts";
 import { openExporter } from "./otlp.ts";
 import { createTrace, spanClock, type Trace } from "./trace.ts";
@@ -46,7 +46,7 @@ export type Tracing = {
 type TracingOptions = {
   service: string;
   config: OtelConfig;
-  count: (outcome: Outcome, spans: number) => void;
+  count: Count;
   /** In place of the one the configuration names. */
   exporter?: Exporter;
 };

@@ -32,6 +32,15 @@ export const orderTree = [
   "          orders COMMIT",
 ] as const;
 
+/** What it is made of when all four functions have to wake up for it. */
+export const wakingTree = orderTree.flatMap((line) => {
+  const [, indent, service] = /^( *)(\w+) (?:POST|PUT) \//.exec(line) ?? [];
+  if (indent === undefined) return [line];
+  const below = ["boot modules", "boot config", "boot listen", "boot idle"];
+  if (service === "orders" || service === "inventory") below.push("connect");
+  return [line, ...below.map((name) => `${indent}  ${service} ${name}`)];
+});
+
 /** Writes spans as the tree they make, children in the order given; a span whose parent is not there begins with `orphan`. */
 export function drawTree(spans: readonly SeenSpan[]): string[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));

@@ -20,8 +20,8 @@ export type SinkSpan = {
 };
 
 /**
- * How a collector can behave: well, late, never, with nonsense, by a 200 that never ends, breaks off, is a page of something else, or rejects one span
- * of each batch (OTLP's partial success), or by refusing with a status.
+ * How a collector can behave. `ok` and `slow` take everything, `partial` all but one span of each batch; `hang` never answers, `garbage` answers no HTTP, `dribble` a
+ * 200 without an end, `cut` one that breaks off, `html` a page of something else; a number is the status of a refusal.
  */
 export type Behaviour = "ok" | "slow" | "hang" | "garbage" | "dribble" | "cut" | "html" | "partial" | number;
 
