@@ -44,8 +44,9 @@ export function split(stage: () => Stage): void {
 
     const counted = async () => {
       const counts: Record<string, number> = { [stable]: 0, [canary]: 0 };
-      for (const { revision, address } of pods.of("users")) {
-        if (!address || counts[revision] === undefined) continue;
+      for (const { function: name, revision, address, readyMs, goneMs } of pods.lives) {
+        // One that drains still tells what it has counted.
+        if (name !== "users" || counts[revision] === undefined || !address || !readyMs || goneMs) continue;
         const text = await readMetrics(address);
         for (const [, value] of text.matchAll(/^http_requests_total\{[^}]*route="\/users"[^}]*\} (\d+)/gm))
           counts[revision] += Number(value);
