@@ -153,7 +153,6 @@ export const logFields = {
   listen_ms: "until it listened",
   idle_ms: "until its first request came",
   first_request_ms: "until its first reply",
-  outcome: "why spans were lost, as in telemetry_spans_total",
   spans_exported: "spans the collector has acknowledged, over the life of the process",
   spans_dropped: "spans it has not",
 } as const;

@@ -45,7 +45,7 @@ export function createTelemetry({ service, log, boot, config, exporter }: Teleme
     counts[outcome === "exported" ? "exported" : "dropped"] += number;
     if (outcome === "exported" || performance.now() - warnedMs < warnEveryMs) return;
     warnedMs = performance.now();
-    log.warn({ ...(error && { err: error }), outcome, spans_dropped: counts.dropped }, "Cannot deliver spans");
+    log.warn({ ...(error && { err: error }), spans_dropped: counts.dropped }, `Cannot deliver spans: ${outcome}`);
   }
 
   const tracing = createTracing({ service, config, count, ...(exporter && { exporter }) });
