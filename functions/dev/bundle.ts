@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir } from "node:fs/promises";
+import { copyFile, cp, mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildConfig, BunPlugin } from "bun";
@@ -63,6 +63,7 @@ function apart(late: Set<string>): BunPlugin {
 
 async function copySql(name: string, outdir: string): Promise<void> {
   for (const sql of ["migrations", "seed.sql"]) {
+    await rm(join(outdir, sql), { recursive: true, force: true }); // a migration that is gone from the sources must not run
     await cp(join(folder(name), sql), join(outdir, sql), { recursive: true }).catch((error) => {
       if (error.code !== "ENOENT") throw error;
     });

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { databaseUrl } from "./config.ts";
 import { command, exit } from "./program.ts";
 
-/** The further commands of a function that owns a database: they need nothing else, and again they change nothing. */
+// The further commands of a function that owns a database: they need nothing else, and run again they change nothing.
 const entries = { DATABASE_URL: databaseUrl };
 
-/** A function that serves never loads what only these need. */
+/** Late, for a function that serves needs none of it. */
 const load = () => import("./migrate.ts");
 
 /** Brings the database up to date with `migrations/` beside the program. */
