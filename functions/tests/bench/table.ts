@@ -12,10 +12,10 @@ export type Measured = {
   delivered: ReadonlyMap<string, number>;
 };
 
-type About = { plan: Plan; loadBefore: number; versions: Record<string, string> };
+type About = { plan: Plan; versions: Record<string, string> };
 
-/** Above this the machine was at work for somebody else before the run began. */
-const quietMax = 0.7;
+/** Above this share of all cores the machine was at work for somebody else meanwhile. */
+const othersMax = 0.1;
 
 const reference = variants[0]?.name ?? "";
 const catalogUrl = new URL("../../../package.json", import.meta.url);
@@ -35,18 +35,20 @@ The *frame* is the middleware that takes a request's figures and gives them to t
 comes in a sampled trace; *not sampled* is \`OTEL_TRACES_SAMPLER=always_off\`, *sampled* sends every span to a collector that takes all.
 `;
 
-function machine(all: Measured[], { plan, loadBefore, versions }: About): string[] {
+function machine(all: Measured[], { plan, versions }: About): string[] {
   const samples = all.flatMap(({ load }) => [...load.values()].flat());
-  const share = (of: number[]) => `${Math.round((of.reduce((sum, one) => sum + one, 0) / of.length) * 100)} %`;
-  const busy = `**The machine was busy (load ${loadBefore}): run it again.**`;
+  const mean = (of: number[]) => of.reduce((sum, one) => sum + one, 0) / of.length;
+  const percent = (share: number) => `${Math.round(share * 100)} %`;
+  const others = mean(samples.map(({ othersShare }) => othersShare));
+  const busy = `**The machine was busy (others took ${percent(others)}): run it again.**`;
   return [
     `- ${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     `- ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(", ")}`,
     `- ${plan.boots} starts; ${plan.rounds} slices of ${plan.sliceMs} ms over ${plan.connections} connections after ${plan.warmUpMs} ms; all in random order`,
-    `- load before: ${loadBefore}; on average others took ${share(samples.map(({ othersShare }) => othersShare))} of all cores, the client ${share(samples.map(({ clientShare }) => clientShare))} of one`,
-    ...(loadBefore < quietMax ? [] : ["", busy]),
+    `- on average others took ${percent(others)} of all cores, the client ${percent(mean(samples.map(({ clientShare }) => clientShare)))} of one`,
+    ...(others < othersMax ? [] : ["", busy]),
     "",
   ];
 }

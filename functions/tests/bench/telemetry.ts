@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtimeCommand } from "../shop.ts";
-import { loadAverage } from "./figures.ts";
 import { measureBoots, measureLoad, type Plan, runtimes } from "./measure.ts";
 import { type Measured, versionsOf, write } from "./table.ts";
 import { build, variants } from "./variants.ts";
@@ -14,7 +13,6 @@ const plan: Plan = short
   : { boots: 15, rounds: 15, sliceMs: 500, warmUpMs: 2_000, connections: 32 };
 const report = new URL("./TELEMETRY-COST.md", import.meta.url);
 
-const loadBefore = loadAverage();
 const folder = await mkdtemp(join(tmpdir(), "shop-bench-"));
 try {
   const programs = new Map<string, string>();
@@ -32,7 +30,7 @@ try {
   const deno = execFileSync(runtimeCommand("deno")[0], ["eval", "console.log(Deno.version.deno)"], {
     encoding: "utf8",
   });
-  const text = write(all, { plan, loadBefore, versions: versionsOf(deno.trim()) });
+  const text = write(all, { plan, versions: versionsOf(deno.trim()) });
   console.log(text);
   if (!short) await writeFile(report, text);
 } finally {
