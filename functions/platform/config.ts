@@ -40,8 +40,21 @@ export const number = (minimum: number, maximum: number, unset: number) =>
 export const url = (text: string, ...protocols: string[]) =>
   v.pipe(
     v.optional(v.string(), ""),
-    v.check((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), text),
+    v.check(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol) && hasReadableUser(value),
+      text,
+    ),
   );
+
+/** User and password are percent-encoded; whoever sends them decodes them. */
+function hasReadableUser(value: string): boolean {
+  const { username, password } = new URL(value);
+  try {
+    return decodeURIComponent(username + password) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** A TCP port to listen on. */
 export const port = (unset: number) => number(1, 65535, unset);

@@ -94,7 +94,10 @@ function counted(exporter: Exporter, timeoutMs: number, settle: Count): SpanExpo
       exporter.export(spans, ({ code, error, rejected = 0 }) => {
         if (code !== ExportResultCode.SUCCESS) return end(0, error);
         const lost = Math.min(Math.max(rejected, 0), spans.length);
-        end(spans.length - lost, new Error(`Cannot deliver spans: the collector rejects ${lost}`));
+        end(
+          spans.length - lost,
+          lost > 0 ? new Error(`Cannot deliver spans: the collector rejects ${lost}`) : undefined,
+        );
       });
     },
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),

@@ -25,8 +25,18 @@ const limit: Variable = {
 };
 const length = integer(undefined, 65_536);
 const compression: Variable = { unset: undefined, good: same("none", "gzip"), bad: ["zstd", "GZIP"] };
-const certificate = new URL("./fixtures/test-only-cert.pem", import.meta.url).pathname;
-const pem: Variable = { unset: undefined, good: same(certificate), bad: ["/nowhere/ca.pem", "/", "/dev/null", "PEM"] };
+const fixture = (name: string) => new URL(`./fixtures/test-only-${name}.pem`, import.meta.url).pathname;
+const noFiles = ["/nowhere/ca.pem", "/", "/dev/null", "PEM"];
+const certificate: Variable = {
+  unset: undefined,
+  good: same(fixture("cert")),
+  bad: [...noFiles, fixture("key"), fixture("junk")],
+};
+const key: Variable = {
+  unset: undefined,
+  good: same(fixture("key")),
+  bad: [...noFiles, fixture("cert"), fixture("junk")],
+};
 const keyValues: Variable = {
   unset: {},
   good: {
@@ -40,12 +50,19 @@ const keyValues: Variable = {
 const headers: Variable = {
   unset: {},
   good: { "authorization=Bearer%20abc,x-tenant=shop": { authorization: "Bearer abc", "x-tenant": "shop" } },
-  bad: [...keyValues.bad, "a b=c", "a=x%0a", "a=%00", "a=é", "a(=b"],
+  bad: [...keyValues.bad, "a b=c", "a=x%0a", "a=%00", "a=é", "a(=b", "transfer-encoding=chunked", "Host=x"],
 };
 const collector: Variable = {
   unset: undefined,
   good: same("http://collector:4318", "https://collector.test/otlp", "http://[::1]:4318/"),
-  bad: ["collector:4318", "//collector", "ftp://collector", "grpc://collector:4317", "http://"],
+  bad: [
+    "collector:4318",
+    "//collector",
+    "ftp://collector",
+    "grpc://collector:4317",
+    "http://",
+    "http://us%er@collector",
+  ],
 };
 
 const variables: Record<keyof OtelConfig, Variable> = {
@@ -100,12 +117,12 @@ const variables: Record<keyof OtelConfig, Variable> = {
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: headers,
   OTEL_EXPORTER_OTLP_COMPRESSION: compression,
   OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression,
-  OTEL_EXPORTER_OTLP_CERTIFICATE: pem,
-  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: pem,
-  OTEL_EXPORTER_OTLP_CLIENT_KEY: pem,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: pem,
-  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: pem,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_CERTIFICATE: certificate,
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: certificate,
+  OTEL_EXPORTER_OTLP_CLIENT_KEY: key,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: key,
+  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: certificate,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: certificate,
   OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: length,
   OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: length,
   OTEL_ATTRIBUTE_COUNT_LIMIT: limit,
@@ -171,14 +188,14 @@ describe("exportConfig", () => {
       OTEL_EXPORTER_OTLP_HEADERS: "a=1,b=1",
       OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
       OTEL_EXPORTER_OTLP_TIMEOUT: "900",
-      OTEL_EXPORTER_OTLP_CERTIFICATE: certificate,
+      OTEL_EXPORTER_OTLP_CERTIFICATE: fixture("cert"),
     };
     assert.deepEqual(exportConfig(read(all)), {
       url: new URL("http://collector:4318/v1/traces"),
       headers: { a: "1", b: "1" },
       compression: "gzip",
       timeoutMs: 900,
-      ca: certificate,
+      ca: fixture("cert"),
       key: undefined,
       cert: undefined,
     });
@@ -188,13 +205,13 @@ describe("exportConfig", () => {
         OTEL_EXPORTER_OTLP_TRACES_HEADERS: "b=2",
         OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: "none",
         OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "800",
-        OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: certificate,
-        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: certificate,
+        OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: fixture("key"),
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: fixture("cert"),
       }),
     );
     assert.deepEqual(traces?.headers, { a: "1", b: "2" });
     assert.deepEqual([traces?.compression, traces?.timeoutMs], ["none", 800]);
-    assert.deepEqual([traces?.key, traces?.cert], [certificate, certificate]);
+    assert.deepEqual([traces?.key, traces?.cert], [fixture("key"), fixture("cert")]);
   });
 
   it("waits no longer than a batch is waited for", () => {

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { integer, number, url } from "./config.ts";
@@ -39,14 +40,20 @@ const collector = v.optional(url("should be an http:// or https:// URL", "http:"
 const limit = v.optional(integer(0, 65_536));
 const length = v.optional(integer(1, 65_536));
 const compression = v.optional(v.pipe(v.string(), v.picklist(["none", "gzip"], "should be none or gzip")));
-const pem = v.optional(v.pipe(v.string(), v.check(isPem, "should be the path of a PEM file")));
+const certificate = fileThat("holds a certificate, in PEM", (text) => new X509Certificate(text));
+const key = fileThat("holds a private key, in PEM and not encrypted", createPrivateKey);
 
-function isPem(path: string): boolean {
-  try {
-    return readFileSync(path, "utf8").includes("-----BEGIN ");
-  } catch {
-    return false;
-  }
+/** The path of a file that `parse` can read. */
+function fileThat(holds: string, parse: (text: string) => unknown) {
+  const isGood = (path: string) => {
+    try {
+      parse(readFileSync(path, "utf8"));
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return v.optional(v.pipe(v.string(), v.check(isGood, `should be a file that ${holds}`)));
 }
 
 const propagators = v.optional(
@@ -73,13 +80,16 @@ const keyValues = v.pipe(
   }),
 );
 
+/** These are the connection's own. */
+const reserved = /^(host|connection|content-length|transfer-encoding|upgrade|expect|te|trailer)$/i;
+
 /** {@link keyValues} that can be sent as headers (RFC 9110 §5). */
 const headers = v.pipe(
   keyValues,
   v.check(
     (pairs) =>
       Object.entries(pairs).every(
-        ([name, value]) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value),
+        ([name, value]) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !reserved.test(name) && /^[\t\x20-\x7e]*$/.test(value),
       ),
     "should be headers as key=value pairs, percent-encoded, with commas between them",
   ),
@@ -118,12 +128,12 @@ export const otelEntries = {
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: headers,
   OTEL_EXPORTER_OTLP_COMPRESSION: compression,
   OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression,
-  OTEL_EXPORTER_OTLP_CERTIFICATE: pem,
-  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: pem,
-  OTEL_EXPORTER_OTLP_CLIENT_KEY: pem,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: pem,
-  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: pem,
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: pem,
+  OTEL_EXPORTER_OTLP_CERTIFICATE: certificate,
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: certificate,
+  OTEL_EXPORTER_OTLP_CLIENT_KEY: key,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: key,
+  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: certificate,
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: certificate,
   OTEL_EXPORTER_OTLP_TIMEOUT: number(1, 600_000, 1_000),
   OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: v.optional(integer(1, 600_000)),
   OTEL_BSP_SCHEDULE_DELAY: number(0, 600_000, 1_000),
@@ -151,7 +161,7 @@ export type ExportConfig = {
   headers: Record<string, string>;
   compression: "none" | "gzip";
   timeoutMs: number;
-  /** Paths of PEM files: whom to trust beside the system's, and who we are. */
+  /** Paths of PEM files: whom to trust in place of the system's, and who we are. */
   ca: string | undefined;
   key: string | undefined;
   cert: string | undefined;

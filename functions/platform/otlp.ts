@@ -1,7 +1,7 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
-import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ExportResultCode } from "@opentelemetry/core";
@@ -12,15 +12,19 @@ import { type ExportConfig, exportConfig, type OtelConfig } from "./otel-config.
 
 const mediaType = "application/x-protobuf";
 const compress = promisify(gzip);
+/** An answer says no more than how many spans were rejected, and why. */
+const answerMaxBytes = 64 * 1024;
+/** So many batches are on their way at once; the others wait, within their time-out. */
+const connectionsMax = 8;
 
 /**
- * Sends spans by OTLP/HTTP (OpenTelemetry protocol 1.9, binary protobuf), each batch once: a batch that fails is lost, and counted. Undefined where the
- * configuration names no collector; throws when its certificates cannot be used.
+ * Sends spans by OTLP/HTTP (OpenTelemetry protocol 1.9, binary protobuf), each batch tried once: one that fails is lost, and counted. Undefined where the
+ * configuration names no collector; throws when its client certificate is not that of its key.
  */
 export function openExporter(config: OtelConfig): Exporter | undefined {
   const target = exportConfig(config);
   if (!target) return undefined;
-  const post = openPost(target);
+  const { post, close } = openPost(target);
   return {
     export(spans, done) {
       send(spans, post).then(
@@ -28,7 +32,7 @@ export function openExporter(config: OtelConfig): Exporter | undefined {
         (error: Error) => done({ code: ExportResultCode.FAILED, error }),
       );
     },
-    shutdown: async () => {},
+    shutdown: async () => close(),
   };
 }
 
@@ -48,10 +52,10 @@ async function send(spans: ReadableSpan[], post: Post): Promise<number> {
 }
 
 /** Over connections that are kept; the time-out is for the whole exchange, also for an answer that drips. */
-function openPost({ url, headers, compression, timeoutMs, ca, key, cert }: ExportConfig): Post {
+function openPost({ url, headers, compression, timeoutMs, ...files }: ExportConfig) {
   const { Agent, request } = url.protocol === "https:" ? https : http;
-  const agent = new Agent({ keepAlive: true, ...read({ ca, key, cert }) });
-  return async (bytes) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: connectionsMax, ...readCredentials(files) });
+  const post: Post = async (bytes) => {
     const body = compression === "gzip" ? await compress(bytes) : bytes;
     const answer = Promise.withResolvers<Answer>();
     const asked = request(url, {
@@ -66,7 +70,7 @@ function openPost({ url, headers, compression, timeoutMs, ca, key, cert }: Expor
     });
     asked.on("error", answer.reject).on("response", (reply: http.IncomingMessage) => {
       const type = reply.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
-      buffer(reply).then((body) => answer.resolve({ status: reply.statusCode ?? 0, type, body }), answer.reject);
+      readAll(reply).then((body) => answer.resolve({ status: reply.statusCode ?? 0, type, body }), answer.reject);
     });
     const timer = setTimeout(() => {
       answer.reject(new Error("Cannot deliver spans: the collector does not answer in time"));
@@ -75,12 +79,31 @@ function openPost({ url, headers, compression, timeoutMs, ca, key, cert }: Expor
     asked.end(body);
     return answer.promise.finally(() => clearTimeout(timer));
   };
+  return { post, close: () => agent.destroy() };
 }
 
-type Files = Pick<ExportConfig, "ca" | "key" | "cert">;
+async function readAll(reply: http.IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of reply as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength;
+    if (bytes > answerMaxBytes) throw new Error("Cannot deliver spans: the answer is longer than a collector's");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
 
-function read(files: Files) {
-  return Object.fromEntries(
-    Object.entries(files).flatMap(([name, path]) => (path === undefined ? [] : [[name, readFileSync(path)]])),
+/** The PEM files of a TLS connection. */
+function readCredentials({ ca, key, cert }: Pick<ExportConfig, "ca" | "key" | "cert">) {
+  const files = {
+    ...(ca && { ca: readFileSync(ca) }),
+    ...(key && { key: readFileSync(key) }),
+    ...(cert && { cert: readFileSync(cert) }),
+  };
+  if (!files.key && !files.cert) return files;
+  if (files.key && files.cert && new X509Certificate(files.cert).checkPrivateKey(createPrivateKey(files.key)))
+    return files;
+  throw new Error(
+    "Cannot send spans: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE should be that of OTEL_EXPORTER_OTLP_CLIENT_KEY",
   );
 }

@@ -23,7 +23,7 @@ const stopCheckMs = 20;
 
 /**
  * Serves until SIGTERM or SIGINT, then: stops accepting, finishes what is in flight, closes, sends the last spans, exits 0 (at most 1.5 s after the
- * last reply). Throws when it cannot listen. The only place that knows on which runtime it runs.
+ * last reply; on Deno later while a caller keeps back half of a body). Throws when it cannot listen. The only place that knows on which runtime it runs.
  */
 export function serve({ fetch, host, port, telemetry, close = async () => {} }: ServeOptions): void {
   const { log } = telemetry;

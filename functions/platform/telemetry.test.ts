@@ -54,6 +54,16 @@ describe("spans that cannot be delivered", () => {
     assert.deepEqual(first?.err, { ...(first?.err as object), message: "refused" });
     assert.equal(second?.spans_dropped, 3);
   });
+
+  it("for one reason do not silence another", async () => {
+    const collector = fakeCollector();
+    const telemetry = testTelemetry({ exporter: collector.exporter, env: { OTEL_BSP_MAX_QUEUE_SIZE: "1" } });
+    collector.code = 1;
+    end(telemetry, 3); // two more than may wait
+    await eventually("all are lost", async () => (await telemetry.value(spansTotal)) === 3);
+    const said = telemetry.lines.map(({ msg }) => msg);
+    assert.deepEqual(said, ["Cannot deliver spans: queue_full", "Cannot deliver spans: export_failed"]);
+  });
 });
 
 describe("close", () => {

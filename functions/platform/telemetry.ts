@@ -38,13 +38,14 @@ export function createTelemetry({ service, log, boot, config, exporter }: Teleme
   const metrics = createMetrics({ service, listeningMs: () => boot.startedMs + boot.wakeMs });
   const spans = metrics.counter("telemetry_spans_total");
   const counts = { exported: 0, dropped: 0 };
-  let warnedMs = Number.NEGATIVE_INFINITY;
+  const warnedMs = new Map<Outcome, number>();
 
   function count(outcome: Outcome, number: number, error?: Error): void {
     spans.inc({ outcome }, number);
     counts[outcome === "exported" ? "exported" : "dropped"] += number;
-    if (outcome === "exported" || performance.now() - warnedMs < warnEveryMs) return;
-    warnedMs = performance.now();
+    if (outcome === "exported" || performance.now() < (warnedMs.get(outcome) ?? Number.NEGATIVE_INFINITY) + warnEveryMs)
+      return;
+    warnedMs.set(outcome, performance.now());
     log.warn({ ...(error && { err: error }), spans_dropped: counts.dropped }, `Cannot deliver spans: ${outcome}`);
   }
 
