@@ -47,8 +47,14 @@ type Told = {
   endMb: number;
 };
 
+type Cardinality = {
+  count: number;
+  /** Takes the figures of one runtime, as lines of a table. */
+  report?: (title: string, lines: string[]) => void;
+};
+
 /** Asks the functions `count` times for what a caller can make up: their series, their spans' names and their memory stay what they were. */
-export function describeCardinality({ count }: { count: number }): void {
+export function describeCardinality({ count, report }: Cardinality): void {
   for (const runtime of ["bun", "deno"] as const) {
     describe(`${count} requests that callers made up, on ${runtime}`, () => {
       let told: Told[];
@@ -69,6 +75,8 @@ export function describeCardinality({ count }: { count: number }): void {
         }
       });
       after(() => spans.close());
+
+      if (report) it("are written down", () => report(`Made-up requests on ${runtime}`, tableOf(told)));
 
       it("are answered", () => {
         for (const { name, answered } of told) {
@@ -231,4 +239,16 @@ async function openSpanNames(): Promise<SpanNames> {
   };
   sink.bodies.push = () => 0;
   return told;
+}
+
+function tableOf(told: readonly Told[]): string[] {
+  const known = (series: ReadonlySet<string>) =>
+    [...series].filter((one) => !/route="unmatched"|method="_OTHER"/.test(one)).length;
+  return [
+    "| function | answered | series of known routes and methods, after one request of each shape | at the end | all series at the end |",
+    "|---|---|---|---|---|",
+    ...told.map(
+      ({ name, answered, warm, now }) => `| ${name} | ${answered} | ${known(warm)} | ${known(now)} | ${now.size} |`,
+    ),
+  ];
 }

@@ -3,6 +3,8 @@ import pg from "pg";
 export type Ledger = {
   /** Every breach of the shop's invariants, one line each; `settled` when nothing may be pending any more. */
   breaches(options?: { settled?: boolean }): Promise<string[]>;
+  /** Puts so many more of each item on the shelf. */
+  restock(units: number): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -49,6 +51,10 @@ export function openLedger(urls: Urls): Ledger {
         ? [orders.query(misplaced, [ids, ["CONFIRMED"]]), orders.query(ungranted, [ids]), orders.query(unsettled)]
         : [orders.query(misplaced, [ids, ["CONFIRMED", "PENDING"]])];
       return [found, ...(await Promise.all(checks))].flatMap(({ rows }) => rows.map(({ breach }) => breach));
+    },
+
+    async restock(units) {
+      await inventory.query("update items set initial = initial + $1, available = available + $1", [units]);
     },
 
     async close() {

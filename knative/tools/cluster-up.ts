@@ -20,6 +20,7 @@ const words = (text: string) => text.split(/\s+/).filter(Boolean);
 const namespaces = () => (ask("kubectl", ["get", "namespaces", "--output=name"]) ?? "").split("\n").filter(Boolean);
 /** Which namespaces `cluster:down` may delete is written on the shop's own. */
 const createdKey = "shop/created";
+const preparing = "--selector=app.kubernetes.io/component in (migration, seed)";
 
 try {
   const { values } = parseArgs({
@@ -37,6 +38,15 @@ try {
   process.exit(1);
 }
 
+/** Writes down what `cluster:down` may delete, beside what is written there already. */
+function remember(created: string[]): void {
+  if (created.length === 0) return;
+  const template = `{{index .metadata.annotations "${createdKey}"}}`;
+  const known = ask("kubectl", ["get", "namespace", namespace, `--output=go-template=${template}`]) ?? "";
+  const all = [...known.split(",").filter((name) => name.startsWith("namespace/")), ...created];
+  run("kubectl", ["annotate", "--overwrite", "namespace", namespace, `${createdKey}=${all.join(",")}`]);
+}
+
 type Options = { existing: boolean; push: string[]; build: string[] };
 
 async function up({ existing, push, build }: Options): Promise<void> {
@@ -51,13 +61,13 @@ async function up({ existing, push, build }: Options): Promise<void> {
 
   await using manifests = await copyManifests();
   await manifests.setTag(tag);
-  run("kubectl", ["apply", "--kustomize", `${manifests.environments}/local`]);
-  const created = namespaces().filter((name) => !before.includes(name));
-  if (created.includes(`namespace/${namespace}`)) {
-    run("kubectl", ["annotate", "namespace", namespace, `${createdKey}=${created.join(",")}`]);
+  try {
+    run("kubectl", ["apply", "--kustomize", `${manifests.environments}/local`]);
+  } finally {
+    remember(namespaces().filter((name) => !before.includes(name)));
   }
   run("kubectl", ["wait", "--for=condition=Ready", "ksvc", "--all", `--namespace=${namespace}`, "--timeout=300s"]);
-  run("kubectl", ["wait", "--for=condition=Complete", "job", "--all", `--namespace=${namespace}`, "--timeout=300s"]);
+  run("kubectl", ["wait", "--for=condition=Complete", "job", preparing, `--namespace=${namespace}`, "--timeout=300s"]);
   run("kubectl", ["get", "ksvc", `--namespace=${namespace}`]);
   if (!existing) console.log(`\nThe shop: http://frontend.${namespace}.127.0.0.1.sslip.io:8080`);
 }

@@ -31,7 +31,7 @@ export const pushCommand = `kind load docker-image --name ${name}`;
 /** Installs Knative Serving and Kourier by their releases. */
 export function installKnative(): void {
   for (const url of releases) {
-    kubectl("apply", "--server-side", "--filename", url);
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename", url); // ours: what we changed before goes back first
     if (url.endsWith("crds.yaml")) kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s");
   }
   const ports = [{ name: "http2", port: 80, protocol: "TCP", targetPort: 8080, nodePort: 31080 }];

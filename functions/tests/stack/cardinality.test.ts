@@ -1,4 +1,4 @@
 import { describeCardinality } from "../cardinality.ts";
-import { full } from "./full.ts";
+import { full, record } from "./full.ts";
 
-describeCardinality({ count: full ? 100_000 : 10_000 });
+describeCardinality({ count: full ? 100_000 : 10_000, report: record });
