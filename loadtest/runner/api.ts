@@ -1,5 +1,6 @@
 import { createHttp, type HttpDependencies } from "./http.ts";
 import type { MetricType, Tags } from "./metrics.ts";
+import { NotRunnable } from "./subset.ts";
 import { handOut } from "./vu.ts";
 
 export type CheckCount = { passes: number; fails: number };
@@ -18,7 +19,7 @@ export function createApi(dependencies: HttpDependencies) {
       let passed = false;
       try {
         const result: unknown = typeof test === "function" ? test(value) : test;
-        if (result instanceof Promise) throw new Error(`Cannot check "${name}": its function is asynchronous`);
+        if (result instanceof Promise) throw new NotRunnable(`Cannot check "${name}": its function is asynchronous`);
         passed = Boolean(result);
       } finally {
         count[passed ? "passes" : "fails"] += 1;

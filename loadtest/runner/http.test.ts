@@ -16,8 +16,8 @@ async function once(work: (http: Http) => Promise<unknown>, options: Record<stri
       result = await work(http);
     },
   }));
-  await run.start();
-  return { ...run, reply: result as Response };
+  const { error } = await run.start();
+  return { ...run, error, reply: result as Response };
 }
 
 describe("a request", () => {
@@ -199,14 +199,14 @@ describe("what the runner lacks", () => {
     ["a URL", (http: Http) => http.get("ftp://x"), /Cannot ask "ftp:\/\/x": not the URL of an HTTP server/],
   ] as const) {
     it(`${what} is named`, async () => {
-      assert.match(`${(await once(async (http) => work(http))).warnings}`, message);
+      assert.match(`${(await once(async (http) => work(http))).error}`, message);
     });
   }
 
   it("a member of the answer is named", async () => {
     await using server = await listen((_, reply) => void reply.end("{}"));
     const look = async (peek: (reply: never) => unknown) =>
-      `${(await once(async (http) => peek((await http.get(server.url)) as never))).warnings}`;
+      `${(await once(async (http) => peek((await http.get(server.url)) as never))).error}`;
     assert.match(await look((reply: { html(): void }) => reply.html()), /Cannot use "html" of the response/);
     assert.match(await look((reply: { cookies: object }) => reply.cookies), /Cannot use "cookies" of the response/);
     assert.match(await look((reply: Response) => reply.json("a.b")), /Cannot use json\("a.b"\)/);

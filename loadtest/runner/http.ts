@@ -2,7 +2,7 @@ import { durationMs } from "./duration.ts";
 import { type Exchange, exchange, type Timings } from "./exchange.ts";
 import type { Metrics, Tags } from "./metrics.ts";
 import type { Options } from "./options.ts";
-import { onlyThese } from "./subset.ts";
+import { NotRunnable, onlyThese } from "./subset.ts";
 import { type Current, handOut, type Iteration } from "./vu.ts";
 
 type Expected = { isExpected(status: number): boolean };
@@ -36,13 +36,14 @@ export function createHttp({ current, metrics, settings, warn }: HttpDependencie
   async function send(iteration: Iteration, method: string, address: unknown, body: unknown, params: Params = {}) {
     const { discardResponseBodies, maxRedirects, userAgent } = settings();
     for (const name of Object.keys(params)) {
-      if (!paramNames.includes(name)) throw new Error(`Cannot use the parameter "${name}": the runner has no such one`);
+      if (!paramNames.includes(name))
+        throw new NotRunnable(`Cannot use the parameter "${name}": the runner has no such one`);
     }
     if (params.responseType && params.responseType !== "text" && params.responseType !== "none") {
-      throw new Error(`Cannot use the responseType "${params.responseType}": the runner has text and none`);
+      throw new NotRunnable(`Cannot use the responseType "${params.responseType}": the runner has text and none`);
     }
     if (typeof body !== "string" && body !== undefined && body !== null) {
-      throw new Error(
+      throw new NotRunnable(
         `Cannot send a body of type "${typeof body}": the runner takes text only, as JSON.stringify gives`,
       );
     }
@@ -123,7 +124,7 @@ const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includ
 function readUrl(address: unknown): URL {
   const url = typeof address === "string" ? URL.parse(address) : null;
   if (url && /^https?:$/.test(url.protocol)) return url;
-  throw new Error(`Cannot ask "${address}": not the URL of an HTTP server`);
+  throw new NotRunnable(`Cannot ask "${address}": not the URL of an HTTP server`);
 }
 
 function readTimeout(timeout: string | number): number {
@@ -164,7 +165,7 @@ function response(url: URL, answer: Exchange): Response {
     remote_port: answer.remote.port,
     timings: onlyThese("timings", answer.timings),
     json(selector?: string) {
-      if (selector !== undefined) throw new Error(`Cannot use json("${selector}"): the runner has json() only`);
+      if (selector !== undefined) throw new NotRunnable(`Cannot use json("${selector}"): the runner has json() only`);
       return JSON.parse(answer.body ?? "");
     },
   });

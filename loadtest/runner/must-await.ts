@@ -1,3 +1,5 @@
+import { NotRunnable } from "./subset.ts";
+
 /**
  * What a call answers that blocks in k6. A script that awaits it runs unchanged under both, as k6 awaits a plain value; one that forgets
  * `await` would see `undefined` in it, so looking inside is an error, and so is never asking for it.
@@ -24,7 +26,7 @@ const peeked = ["status", "status_text", "body", "headers", "json", "timings", "
 for (const name of peeked) {
   Object.defineProperty(MustAwait.prototype, name, {
     get() {
-      throw new Error(
+      throw new NotRunnable(
         `Cannot read "${name}" of a request under way: write "await http.get(…)", which k6 takes as well`,
       );
     },

@@ -263,8 +263,8 @@ describe("a run", () => {
     const run = prepare({ scenarios: { a: perVu() } }, ({ http, check }) => ({
       default: () => void check(http.get(server.url), { ok: (reply: { status: number }) => reply.status === 200 }),
     }));
-    await run.start();
-    assert.match(`${run.warnings}`, /Cannot read "status" of a request under way: write "await http.get/);
+    const { error } = await run.start();
+    assert.match(`${error}`, /Cannot read "status" of a request under way: write "await http.get/);
   });
 
   it("waits at an iteration's end for requests that k6 runs beside it", async () => {
@@ -275,5 +275,23 @@ describe("a run", () => {
     const { error } = await run.start();
     assert.equal(error, undefined);
     assert.equal(run.value("http_reqs", "count"), 2);
+  });
+
+  it("waits at an iteration's end for what the script has chained on a request, too", async () => {
+    await using server = await listen(ok);
+    const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, ({ http, check }) => ({
+      default: () => void http.asyncRequest("GET", server.url).then((reply) => check(reply, { ok: () => false })),
+    }));
+    await run.start();
+    assert.equal(run.value("http_reqs", "count"), 2);
+    assert.equal(run.value("checks", "fails"), 2);
+  });
+
+  it("ends at what the runner does not have, also within an iteration", async () => {
+    const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, ({ http }) => ({
+      default: () => void (http as unknown as { batch(): void }).batch(),
+    }));
+    const { error } = await run.start();
+    assert.match(`${error?.message}`, /^Cannot use "batch" of/);
   });
 });

@@ -2,8 +2,9 @@ import { execute, spanMs } from "./executors.ts";
 import { createInterruption, delay, type Interruption } from "./interruption.ts";
 import type { Metrics, Tags } from "./metrics.ts";
 import type { Options, Scenario } from "./options.ts";
+import { NotRunnable } from "./subset.ts";
 import type { Threshold, Verdict } from "./thresholds.ts";
-import { type Current, createVu, ForgottenAwait, type Iteration, settleCalls, type Vu } from "./vu.ts";
+import { type Current, createVu, type Iteration, settleCalls, type Vu } from "./vu.ts";
 
 type Work = (data?: unknown) => unknown;
 
@@ -77,7 +78,7 @@ export function createRun({ functions, options, metrics, thresholds, current, wa
     try {
       await iteration;
     } catch (error) {
-      if (error instanceof ForgottenAwait) {
+      if (error instanceof NotRunnable) {
         fatal ??= error;
         stop();
       } else warn(error instanceof Error ? error.message : `${error}`);

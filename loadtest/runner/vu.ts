@@ -4,6 +4,7 @@ import { Agent as HttpsAgent } from "node:https";
 import type { Interruption } from "./interruption.ts";
 import type { Tags } from "./metrics.ts";
 import { MustAwait } from "./must-await.ts";
+import { NotRunnable } from "./subset.ts";
 
 /** A virtual user: runs one iteration at a time, over connections of its own. */
 export type Vu = {
@@ -56,15 +57,12 @@ export function handOut<T>(iteration: Iteration, name: string, blocking: boolean
 /** Waits, once the script's function has returned, for what it did not await; throws where k6 would have waited in the middle. */
 export async function settleCalls({ calls }: Iteration): Promise<void> {
   const forgotten = calls.find(({ blocking, promise }) => blocking && !promise.awaited);
-  if (forgotten) throw new ForgottenAwait(forgotten.name);
-  for (const { promise } of calls) if (!promise.awaited) await promise;
-}
-
-/** The script is wrong, not the shop: such a run says nothing. */
-export class ForgottenAwait extends Error {
-  constructor(name: string) {
-    super(
+  if (forgotten) {
+    const { name } = forgotten;
+    throw new NotRunnable(
       `Cannot go on after "${name}": k6 waits for it, the runner only at "await ${name}(…)", which k6 takes as well`,
     );
   }
+  // A call that the script has chained on is waited for as well; what became of it, the chain was told first.
+  for (const { promise } of calls) await (promise.awaited ? promise.catch(() => {}) : promise);
 }
