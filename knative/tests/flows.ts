@@ -1,4 +1,4 @@
-import type { Actor } from "./network.ts";
+import type { Actor, Port } from "./network.ts";
 
 /** Who is outside of sre-lab, with the labels that its own manifests give it. */
 export const outsiders: readonly Actor[] = [
@@ -15,8 +15,11 @@ export const outsiders: readonly Actor[] = [
   { name: "internet", labels: {} },
 ];
 
-/** Every port that somebody listens on. */
-export const ports = [53, 443, 4318, 5432, 6443, 8000, 8012, 8080, 8081, 8112, 9090, 9091, 9187];
+/** Every port that somebody listens on, and two that nobody does: who opens everything opens these. */
+export const ports: readonly Port[] = [
+  ...(["53", "53/UDP", "443", "4318", "5432", "6443", "8000", "8012", "8022", "8080", "8081", "8112"] as const),
+  ...(["9090", "9091", "9187", "12345", "12345/UDP"] as const),
+];
 
 const functions = "frontend gateway orders inventory users".split(" ");
 const callers = ["frontend", "gateway", "orders", "orders settle"];
@@ -28,19 +31,19 @@ const ownersAndJobs = (actors: readonly string[]) =>
 /** Every connection that may be made, of the actors in sre-lab and the ones outside; whatever is not here may not. */
 export function expectedFlows(actors: readonly string[], { production }: { production: boolean }): Set<string> {
   const flows = new Set<string>();
-  const add = (from: readonly string[], to: readonly string[], on: readonly number[]) => {
+  const add = (from: readonly string[], to: readonly string[], on: readonly Port[]) => {
     for (const one of from) for (const other of to) for (const port of on) flows.add(`${one} → ${other}:${port}`);
   };
-  add(actors, ["dns"], [53]);
-  add(ingress, functions, [8012, 8112]);
-  add(["autoscaler"], functions, [9090]);
-  add(["prometheus"], functions, [8080]);
-  add(callers, ["kourier", "kourier of the operator"], [8081]);
-  add([...functions, "orders settle"], ["collector"], [4318]);
-  add(ownersAndJobs(actors), ["postgres"], [5432]);
+  add(actors, ["dns"], ["53", "53/UDP"]);
+  add(ingress, functions, ["8012", "8112"]);
+  add(["autoscaler"], functions, ["9090"]);
+  add(["prometheus"], functions, ["8080"]);
+  add(callers, ["kourier", "kourier of the operator"], ["8081"]);
+  add([...functions, "orders settle"], ["collector"], ["4318"]);
+  add(ownersAndJobs(actors), ["postgres"], ["5432"]);
   if (production) {
-    add(["cloudnative-pg", "postgres"], ["postgres"], [5432, 8000]);
-    add(["postgres"], ["internet"], [443, 6443]);
+    add(["cloudnative-pg", "postgres"], ["postgres"], ["5432", "8000"]);
+    add(["postgres"], ["internet"], ["443", "6443"]);
   }
   return flows;
 }

@@ -25,6 +25,7 @@ export interface Spec extends NetworkPolicySpec, JobSpec {
   instances?: number;
   traffic?: unknown[];
   schedule?: string;
+  suspend?: boolean;
   concurrencyPolicy?: string;
   startingDeadlineSeconds?: number;
   successfulJobsHistoryLimit?: number;
@@ -137,6 +138,7 @@ export interface NetworkPeer {
 
 export interface NetworkPort {
   port?: number;
+  endPort?: number;
   protocol?: string;
 }
 

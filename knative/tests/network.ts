@@ -9,8 +9,11 @@ export interface Actor {
 
 const isPolicy = ({ kind }: Manifest) => kind === "NetworkPolicy";
 
+/** A port and its protocol: `53/UDP`; TCP where none is named. */
+export type Port = `${number}` | `${number}/${"TCP" | "UDP" | "SCTP"}`;
+
 /** Whether a connection passes the policies of both ends (https://kubernetes.io/docs/concepts/services-networking/network-policies/). */
-export function isAllowed(policies: readonly Manifest[], from: Actor, to: Actor, port: number): boolean {
+export function isAllowed(policies: readonly Manifest[], from: Actor, to: Actor, port: Port): boolean {
   return (
     passes(policies, from, "Egress", (spec) =>
       (spec?.egress ?? []).some((rule) => admits(rule.to, to, spec.namespace) && covers(rule.ports, port)),
@@ -34,12 +37,17 @@ function passes(
     (policy) =>
       isPolicy(policy) &&
       policy.metadata.namespace === actor.namespace &&
-      policy.spec?.policyTypes?.includes(direction) &&
-      selects(policy.spec.podSelector, actor.labels),
+      directionsOf(policy).includes(direction) &&
+      selects(policy.spec?.podSelector, actor.labels),
   );
   return (
     selecting.length === 0 || selecting.some(({ spec, metadata }) => allows({ ...spec, namespace: metadata.namespace }))
   );
+}
+
+/** Where nothing is said, a policy is for what comes in, and for what goes out if it has a rule for that. */
+function directionsOf({ spec }: Manifest): readonly string[] {
+  return spec?.policyTypes ?? ["Ingress", ...(spec?.egress ? ["Egress"] : [])];
 }
 
 /** No list means everybody; a peer without a namespace is in the policy's own. */
@@ -56,8 +64,17 @@ function matches(peer: NetworkPeer, actor: Actor, namespace: string | undefined)
   return inNamespace && selects(peer.podSelector, actor.labels);
 }
 
-const covers = (ports: readonly NetworkPort[] | undefined, port: number) =>
-  !ports || ports.some((one) => one.port === undefined || one.port === port);
+/** No list means every port; a port may be the first of a range. */
+function covers(ports: readonly NetworkPort[] | undefined, asked: Port): boolean {
+  const [number, protocol = "TCP"] = asked.split("/");
+  return (
+    !ports ||
+    ports.some(({ port, endPort = port, protocol: own = "TCP" }) => {
+      const isInRange = port === undefined || (Number(number) >= port && Number(number) <= (endPort ?? port));
+      return own === protocol && isInRange;
+    })
+  );
+}
 
 /** No selector, or an empty one, is for all. */
 export function selects(selector: LabelSelector | undefined, labels: Record<string, string>): boolean {

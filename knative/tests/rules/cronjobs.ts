@@ -14,6 +14,9 @@ function faultsOf(cronJob: Manifest): string[] {
   const isWithin = (value: number | undefined, max: number) => value !== undefined && value > 0 && value < max;
   const faults = [
     spec.schedule !== "*/5 * * * *" && "it does not run every five minutes",
+    spec.suspend === true && "it does not run",
+    (spec.jobTemplate?.spec.template?.spec.containers ?? []).some(({ args }) => `${args}` !== "settle") &&
+      "it does not settle",
     spec.concurrencyPolicy !== "Forbid" && "two runs may overlap",
     !isWithin(spec.startingDeadlineSeconds, periodSeconds) &&
       "a run that was missed is made up for (startingDeadlineSeconds)",
