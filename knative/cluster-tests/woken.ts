@@ -9,7 +9,7 @@ import { readMetrics, valueIn } from "./scrape.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
 import { asleep } from "./state.ts";
 
-const cycles = full ? 20 : 3;
+const cycles = full ? 20 : 2;
 const sleepTimeoutMs = 120_000;
 /** By the median, to one function's wake: a chain wakes one function after the other. The short form has few cycles beside other work. */
 const slack = full ? 1 : 1.4;
