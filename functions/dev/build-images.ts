@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { buildImage, pushImage, revision } from "./images.ts";
+import { buildImage, pushImage, revision, words } from "./images.ts";
 import { shop } from "./shop.ts";
 
 const usage = `Builds one image a function, dev.local/<function>:<tag>: all of them, or those that are named.
@@ -13,8 +13,6 @@ const usage = `Builds one image a function, dev.local/<function>:<tag>: all of t
 
   IMAGE_BUILD         the same as --build
 `;
-
-const words = (text: string) => text.split(/\s+/).filter(Boolean);
 
 try {
   const { values, positionals } = parseArgs({

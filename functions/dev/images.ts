@@ -10,6 +10,9 @@ export type ImageOptions = {
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** A command as somebody writes it, in its words. */
+export const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
+
 /** Local on purpose: Knative looks up no digest for this host, so nothing has to be pushed to a registry. */
 export const imageName = (name: string, tag: string): string => `dev.local/${name}:${tag}`;
 

@@ -19,22 +19,15 @@ export type Api = AsyncDisposable & {
   get<T>(path: string): Promise<T | undefined>;
   list<T>(path: string): Promise<T[]>;
   remove(path: string, options?: { gracePeriodSeconds?: number }): Promise<void>;
-  patch(path: string, change: unknown): Promise<void>;
   /** Everything that is there, then every change, until the signal. */
   watch<T>(path: string, signal: AbortSignal, on: (event: WatchEvent<T>) => void): Promise<void>;
 };
 
 export async function openApi(): Promise<Api> {
-  const proxy = spawn("kubectl", ["proxy", "--port=0"], { stdio: ["ignore", "pipe", "pipe"] });
-  const lines: string[] = [];
-  for (const stream of [proxy.stdout, proxy.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
-  const url = await eventually("kubectl proxy listens", () => {
-    if (proxy.exitCode !== null) throw new Error(`Cannot reach the cluster: ${lines.join(" ")}`);
-    return /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0];
-  });
+  const proxy = await openWay("the cluster", "proxy", "--port=0");
 
   async function request(path: string, init: RequestInit = {}): Promise<Response> {
-    const response = await fetch(`http://${url}${path}`, init);
+    const response = await fetch(`http://${proxy.address}${path}`, init);
     if (response.ok || response.status === 404) return response;
     throw new Error(`Cannot ${init.method ?? "GET"} "${path}": ${response.status} ${await response.text()}`);
   }
@@ -51,12 +44,6 @@ export async function openApi(): Promise<Api> {
     async remove(path, options = {}) {
       await (await request(path, { method: "DELETE", body: JSON.stringify(options) })).body?.cancel();
     },
-    async patch(path, change) {
-      const headers = { "Content-Type": "application/merge-patch+json" };
-      const response = await request(path, { method: "PATCH", headers, body: JSON.stringify(change) });
-      if (response.status === 404) throw new Error(`Cannot change "${path}": it is not there`);
-      await response.body?.cancel();
-    },
     async watch<T>(path: string, signal: AbortSignal, on: (event: WatchEvent<T>) => void) {
       const query = path.includes("?") ? "&" : "?";
       const response = await request(`${path}${query}watch=true&timeoutSeconds=3600`, { signal });
@@ -67,9 +54,24 @@ export async function openApi(): Promise<Api> {
         for (const part of parts) on(JSON.parse(part) as WatchEvent<T>);
       }
     },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+/** What stands behind an address on loopback for as long as kubectl runs: `proxy` or `port-forward`. */
+export async function openWay(to: string, ...args: string[]): Promise<AsyncDisposable & { address: string }> {
+  const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
+  const address = await eventually(`a way to ${to}`, () => {
+    if (child.exitCode !== null) throw new Error(`Cannot reach ${to}: ${lines.join(" ")}`);
+    return /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0];
+  });
+  return {
+    address,
     async [Symbol.asyncDispose]() {
-      proxy.kill();
-      if (proxy.exitCode === null) await once(proxy, "exit");
+      child.kill();
+      if (child.exitCode === null) await once(child, "exit");
     },
   };
 }

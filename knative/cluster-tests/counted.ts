@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { homedir } from "node:os";
 import { it } from "node:test";
-import { eventually, freePort } from "@shop/platform/testing";
-import { startProgram } from "../../functions/tests/stack/programs.ts";
-import { scrapeIntervalS, scrapeTimeoutS } from "../../functions/tests/stack/prometheus.ts";
+import { runPrometheus, scrapeIntervalS } from "../../functions/tests/stack/prometheus.ts";
 import { type Name, names, namespace } from "./environment.ts";
 import { full, record } from "./results.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
@@ -12,6 +10,7 @@ import { asleep } from "./state.ts";
 const rounds = full ? 10 : 2;
 const requestsMax = 5;
 const drainTimeoutMs = 90_000;
+const kubeconfig = (process.env.KUBECONFIG ?? "").split(":")[0] || `${homedir()}/.kube/config`;
 
 /** What each function is asked when it is asked directly. */
 const paths: Record<Name, string> = {
@@ -28,7 +27,7 @@ export function counted(stage: () => Stage): void {
     await apply(stage(), lightSleep);
     await asleep(api, drainTimeoutMs);
     await pods.allGone(drainTimeoutMs);
-    await using prometheus = await startPrometheus();
+    await using prometheus = await runPrometheus(job(kubeconfig));
     const startMs = Date.now();
     const asked: Record<Name, number> = { frontend: 0, gateway: 0, orders: 0, inventory: 0, users: 0 };
     for (let round = 0; round < rounds; round++) {
@@ -49,7 +48,10 @@ export function counted(stage: () => Stage): void {
     await pods.allGone(drainTimeoutMs);
 
     const windowS = Math.ceil((Date.now() - startMs) / 1_000) + 60;
-    const query = (expression: string) => prometheus.query(`sum by (service) (${expression})`);
+    const query = async (expression: string) => {
+      const samples = await prometheus.query(`sum by (service) (${expression})`);
+      return Object.fromEntries(samples.map(({ metric, value }) => [`${metric.service}`, value]));
+    };
     const anchored = await query(`increase(http_requests_total[${windowS}s] anchored)`);
     const plain = await query(`increase(http_requests_total[${windowS}s])`);
     say(`asked ${JSON.stringify(asked)}, counted ${JSON.stringify(anchored)}`);
@@ -61,37 +63,8 @@ export function counted(stage: () => Stage): void {
   });
 }
 
-async function startPrometheus() {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const kubeconfig = (process.env.KUBECONFIG ?? "").split(":")[0] || `${homedir()}/.kube/config`;
-  const program = await startProgram("prometheus", {
-    files: { "prometheus.yaml": config(kubeconfig) },
-    args: (folder) => [
-      `--config.file=${folder}/prometheus.yaml`,
-      `--storage.tsdb.path=${folder}/data`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--enable-feature=created-timestamp-zero-ingestion,exemplar-storage,promql-extended-range-selectors",
-    ],
-    readyUrl: `${url}/-/ready`,
-  });
-  await eventually("Prometheus follows the pods", async () => (await fetch(`${url}/api/v1/targets`)).ok);
-  return {
-    async query(expression: string): Promise<Record<string, number>> {
-      const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query: expression })}`);
-      const { data } = (await response.json()) as {
-        data: { result: { metric: { service: string }; value: [number, string] }[] };
-      };
-      return Object.fromEntries(data.result.map(({ metric, value }) => [metric.service, Number(value[1])]));
-    },
-    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
-  };
-}
-
 /** As a PodMonitor on `user-port` does it. */
-const config = (kubeconfig: string) => `
-global: { scrape_interval: ${scrapeIntervalS}s, scrape_timeout: ${scrapeTimeoutS}s }
-scrape_configs:
+const job = (kubeconfig: string) => `
   - job_name: functions
     kubernetes_sd_configs:
       - { role: pod, kubeconfig_file: "${kubeconfig}", namespaces: { names: [${namespace}] } }

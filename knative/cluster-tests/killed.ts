@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import { openLedger } from "../../functions/tests/invariant.ts";
-import { kubectl } from "./api.ts";
+import { kubectl, openWay } from "./api.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
 import { full, record } from "./results.ts";
 import type { Reply } from "./routes.ts";
@@ -32,10 +29,18 @@ export function killed(stage: () => Stage): void {
       60_000,
       100,
     );
-    await using postgres = await forwardToPostgres();
+    await using postgres = await openWay(
+      "PostgreSQL",
+      "port-forward",
+      `--namespace=${namespace}`,
+      "service/postgres",
+      ":5432",
+    );
+    // The credentials that the local environment throws away.
+    const url = (owner: string) => `postgres://${owner}:throw-away@${postgres.address}/${owner}`;
     const ledger = openLedger({
-      inventory: { url: postgres.url("inventory") },
-      orders: { url: postgres.url("orders") },
+      inventory: { url: url("inventory") },
+      orders: { url: url("orders") },
     });
     await ledger.restock(100_000); // what came before has sold out
     const acknowledged = new Map<string, string>();
@@ -93,20 +98,4 @@ export function killed(stage: () => Stage): void {
     }
     await apply(stage(), lightSleep);
   });
-}
-
-async function forwardToPostgres() {
-  const args = ["port-forward", `--namespace=${namespace}`, "service/postgres", ":5432"];
-  const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
-  const lines: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
-  const address = await eventually("a way to PostgreSQL", () => /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0]);
-  return {
-    /** The credentials that the local environment throws away. */
-    url: (owner: string) => `postgres://${owner}:throw-away@${address}/${owner}`,
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      if (child.exitCode === null) await once(child, "exit");
-    },
-  };
 }

@@ -11,11 +11,4 @@ Written by the suite itself, on a real Knative; each section is one of its tests
 `,
 );
 
-/** Milliseconds at a share of the values, by nearest rank. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-}
-
-export const median = (values: readonly number[]): number => percentile(values, 0.5);
 export const ms = (value: number): string => value.toFixed(0);

@@ -1,10 +1,7 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
-import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { eventually } from "@shop/platform/testing";
-import type { Api } from "./api.ts";
+import { type Api, openWay } from "./api.ts";
 import { type Name, namespace } from "./environment.ts";
 
 export type Reply = {
@@ -34,9 +31,10 @@ const timeoutMs = 60_000;
 export async function openRoutes({ api, publicUrl, internalUrl }: RoutesOptions): Promise<Routes> {
   const forwards: AsyncDisposable[] = [];
   const forward = async (service: string) => {
-    const one = await forwardTo(service);
-    forwards.push(one);
-    return one.url;
+    const to = `${service}, whose address may be given (CLUSTER_PUBLIC_URL, CLUSTER_INTERNAL_URL)`;
+    const way = await openWay(to, "port-forward", "--namespace=kourier-system", `service/${service}`, ":80");
+    forwards.push(way);
+    return `http://${way.address}`;
   };
   const outside = publicUrl ?? (await forward("kourier"));
   const inside = internalUrl ?? (await forward("kourier-internal"));
@@ -91,23 +89,3 @@ export const placeOrder = (routes: Routes, through: Name = "gateway", item = "it
     body: { item, quantity: 1 },
     headers: { "Idempotency-Key": crypto.randomUUID() },
   });
-
-async function forwardTo(service: string): Promise<AsyncDisposable & { url: string }> {
-  const args = ["port-forward", "--namespace=kourier-system", `service/${service}`, ":80"];
-  const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
-  const lines: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
-  const address = await eventually(`a way to ${service}`, () => {
-    if (child.exitCode !== null) {
-      throw new Error(`Cannot reach ${service}; give its address (CLUSTER_PUBLIC_URL, CLUSTER_INTERNAL_URL): ${lines}`);
-    }
-    return /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0];
-  });
-  return {
-    url: `http://${address}`,
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      if (child.exitCode === null) await once(child, "exit");
-    },
-  };
-}

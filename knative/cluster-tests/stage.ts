@@ -1,4 +1,4 @@
-import { buildImage, pushImage } from "@shop/dev/images";
+import { buildImage, pushImage, words } from "@shop/dev/images";
 import { type Api, openApi } from "./api.ts";
 import { type Change, copyEnvironment, type Environment, names } from "./environment.ts";
 import { followPods, type Pods } from "./pods.ts";
@@ -16,9 +16,6 @@ export type Stage = AsyncDisposable & {
   say(text: string): void;
 };
 
-/** Whether the suite runs in full, to write down its figures. */
-export const full = process.env.STACK_FULL === "1";
-
 /** So that a function sleeps seconds after its last request. */
 export const lightSleep: readonly Change[] = [
   { op: "replace", path: "/spec/template/metadata/annotations/autoscaling.knative.dev~1window", value: "6s" },
@@ -26,8 +23,6 @@ export const lightSleep: readonly Change[] = [
 ];
 
 export const readyTimeoutMs = 240_000;
-
-const words = (text: string) => text.split(/\s+/).filter(Boolean);
 
 /** Builds the images twice, under two tags, and brings them to the cluster; nothing is applied yet. */
 export async function openStage(): Promise<Stage> {

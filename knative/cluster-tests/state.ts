@@ -1,6 +1,6 @@
 import { eventually } from "@shop/platform/testing";
 import type { Api, Condition, Meta } from "./api.ts";
-import { type Name, names, namespace } from "./environment.ts";
+import { names, namespace } from "./environment.ts";
 
 export type Served = {
   metadata: Meta;
@@ -40,13 +40,13 @@ export function isReady(served: Served): boolean {
 }
 
 /** Waits until every function is Ready and every job is done. */
-export async function allReady(api: Api, timeoutMs: number, only: readonly Name[] = names): Promise<void> {
+export async function allReady(api: Api, timeoutMs: number): Promise<void> {
   let waitsFor: string[] = [];
   try {
     await eventually(
       "all are ready",
       async () => {
-        const services = await Promise.all(only.map((name) => serviceOf(api, name)));
+        const services = await Promise.all(names.map((name) => serviceOf(api, name)));
         const jobs = await api.list<Job>(`/apis/batch/v1/namespaces/${namespace}/jobs?labelSelector=${preparing}`);
         waitsFor = [
           ...services

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
+import { median, quantile } from "../../functions/tests/bench/statistics.ts";
 import { bareService } from "./bare.ts";
 import type { Life } from "./pods.ts";
-import { full, median, ms, percentile, record } from "./results.ts";
+import { full, ms, record } from "./results.ts";
 import { placeOrder, type Reply } from "./routes.ts";
 import { readMetrics, valueIn } from "./scrape.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
@@ -81,7 +82,7 @@ export function woken(stage: () => Stage): void {
           whole: "an order, all asleep: gateway, orders, inventory",
         }).map(([what, text]) => {
           const all = took[what as keyof typeof took];
-          return `| ${text} | ${ms(median(all))} | ${ms(percentile(all, 0.95))} | ${ratio(what as keyof typeof took).toFixed(2)} |`;
+          return `| ${text} | ${ms(median(all))} | ${ms(quantile(all, 0.95))} | ${ratio(what as keyof typeof took).toFixed(2)} |`;
         }),
         "",
         "Where the time of one function goes, medians:",

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { deleteCluster, unconfigureServing } from "./cluster.ts";
+import { createdNamespaces, deleteCluster, unconfigureServing } from "./cluster.ts";
 import { namespace } from "./manifests.ts";
-import { ask, run } from "./run.ts";
+import { run } from "./run.ts";
 
 try {
   const { values } = parseArgs({ options: { existing: { type: "boolean", default: false } } });
@@ -14,9 +14,7 @@ try {
 
 /** Removes what `cluster:up --existing` made, and nothing else. */
 function clean(): void {
-  const template = '{{index .metadata.annotations "shop/created"}}';
-  const created = ask("kubectl", ["get", "namespace", namespace, `--output=go-template=${template}`]) ?? "";
-  const ours = created.split(",").filter((name) => name.startsWith("namespace/"));
+  const ours = createdNamespaces();
   if (ours.length === 0) throw new Error(`Cannot end the shop: no "${namespace}" that cluster:up made`);
   run("kubectl", ["delete", ...ours, "--timeout=300s"]);
   unconfigureServing();

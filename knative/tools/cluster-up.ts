@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { buildImage, pushImage } from "@shop/dev/images";
-import { configureServing, createCluster, installKnative, pushCommand } from "./cluster.ts";
-import { copyManifests, names, namespace } from "./manifests.ts";
+import { buildImage, pushImage, words } from "@shop/dev/images";
+import { configureServing, createCluster, createdNamespaces, installKnative, pushCommand } from "./cluster.ts";
+import { copyManifests, createdKey, names, namespace } from "./manifests.ts";
 import { ask, run } from "./run.ts";
 
 const usage = `Starts the shop on Knative: a kind cluster "sre-lab" with Knative, the five images, everything in it. Again: what has changed.
@@ -16,10 +16,7 @@ const usage = `Starts the shop on Knative: a kind cluster "sre-lab" with Knative
   bun run cluster:down ends it, with the same --existing.
 `;
 
-const words = (text: string) => text.split(/\s+/).filter(Boolean);
 const namespaces = () => (ask("kubectl", ["get", "namespaces", "--output=name"]) ?? "").split("\n").filter(Boolean);
-/** Which namespaces `cluster:down` may delete is written on the shop's own. */
-const createdKey = "shop/created";
 const preparing = "--selector=app.kubernetes.io/component in (migration, seed)";
 
 try {
@@ -41,9 +38,7 @@ try {
 /** Writes down what `cluster:down` may delete, beside what is written there already. */
 function remember(created: string[]): void {
   if (created.length === 0) return;
-  const template = `{{index .metadata.annotations "${createdKey}"}}`;
-  const known = ask("kubectl", ["get", "namespace", namespace, `--output=go-template=${template}`]) ?? "";
-  const all = [...known.split(",").filter((name) => name.startsWith("namespace/")), ...created];
+  const all = [...createdNamespaces(), ...created];
   run("kubectl", ["annotate", "--overwrite", "namespace", namespace, `${createdKey}=${all.join(",")}`]);
 }
 

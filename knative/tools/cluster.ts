@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { createdKey, namespace } from "./manifests.ts";
 import { ask, run } from "./run.ts";
 
 const name = "sre-lab";
@@ -37,8 +38,8 @@ export function installKnative(): void {
   const ports = [{ name: "http2", port: 80, protocol: "TCP", targetPort: 8080, nodePort: 31080 }];
   const patch = JSON.stringify({ spec: { type: "NodePort", ports } });
   kubectl("patch", "service", "kourier", "--namespace=kourier-system", "--type=merge", `--patch=${patch}`);
-  for (const namespace of ["knative-serving", "kourier-system"]) {
-    kubectl("wait", "--for=condition=Available", "deployment", "--all", `--namespace=${namespace}`, "--timeout=300s");
+  for (const one of ["knative-serving", "kourier-system"]) {
+    kubectl("wait", "--for=condition=Available", "deployment", "--all", `--namespace=${one}`, "--timeout=300s");
   }
 }
 
@@ -52,4 +53,11 @@ export function unconfigureServing(): void {
     const empty = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: map, namespace: "knative-serving" } };
     run("kubectl", ["apply", ...owner, "--filename=-"], JSON.stringify(empty));
   }
+}
+
+/** The namespaces that are written down as made by `cluster:up`. */
+export function createdNamespaces(): string[] {
+  const template = `{{index .metadata.annotations "${createdKey}"}}`;
+  const text = ask("kubectl", ["get", "namespace", namespace, `--output=go-template=${template}`]) ?? "";
+  return text.split(",").filter((one) => one.startsWith("namespace/"));
 }

@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 
 export const namespace = "sre-lab";
 export const names = ["frontend", "gateway", "orders", "inventory", "users"] as const;
+/** The annotation of the shop's namespace that says which namespaces `cluster:up` made, and `cluster:down` may delete. */
+export const createdKey = "shop/created";
 export type Name = (typeof names)[number];
 
 /** A copy of the manifests, whose images can be given another tag, as a pipeline does in Git. */

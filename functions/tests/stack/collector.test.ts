@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { median } from "../bench/statistics.ts";
 import { type Behaviour, openSink, type Sink } from "../otlp-sink.ts";
 import { full, record } from "./full.ts";
 import { startSolo } from "./solo.ts";
@@ -77,9 +78,4 @@ async function turn(sink: Sink, way: Behaviour | "refuse"): Promise<void> {
   if (way === "refuse") return sink.refuse();
   if (way === "ok") await sink.listen();
   sink.behaviour = way;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

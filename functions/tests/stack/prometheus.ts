@@ -11,23 +11,12 @@ export const scrapeTimeoutS = 3;
 export type Target = { address: string; function: string; pod: string };
 export type Sample = { metric: Record<string, string>; value: number };
 
-/**
- * A real Prometheus that reads whatever is in `targets` at the time, twice: job `functions` as we mean it, job `text` in the format without
- * `_created`.
- */
-export async function startPrometheus(targets: Iterable<Target>) {
-  const discovery = createServer((_, reply) => {
-    const groups = [...targets].map((one) => ({
-      targets: [one.address],
-      labels: { function: one.function, pod: one.pod },
-    }));
-    reply.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(groups));
-  });
-  await new Promise<void>((resolve) => discovery.listen(0, "127.0.0.1", resolve));
+/** A real Prometheus, with the flags that exact counts need, and these `scrape_configs`. */
+export async function runPrometheus(scrapeConfigs: string) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const program = await startProgram("prometheus", {
-    files: { "prometheus.yaml": config((discovery.address() as AddressInfo).port) },
+    files: { "prometheus.yaml": `${global}scrape_configs:\n${scrapeConfigs}` },
     args: (folder) => [
       `--config.file=${folder}/prometheus.yaml`,
       `--storage.tsdb.path=${folder}/data`,
@@ -59,17 +48,38 @@ export async function startPrometheus(targets: Iterable<Target>) {
       return activeTargets.filter((one) => one.discoveredLabels.__address__ === address).map((one) => one.lastError);
     },
     get,
+    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * A real Prometheus that reads whatever is in `targets` at the time, twice: job `functions` as we mean it, job `text` in the format without
+ * `_created`.
+ */
+export async function startPrometheus(targets: Iterable<Target>) {
+  const discovery = createServer((_, reply) => {
+    const groups = [...targets].map((one) => ({
+      targets: [one.address],
+      labels: { function: one.function, pod: one.pod },
+    }));
+    reply.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(groups));
+  });
+  await new Promise<void>((resolve) => discovery.listen(0, "127.0.0.1", resolve));
+  const prometheus = await runPrometheus(jobs((discovery.address() as AddressInfo).port));
+  return {
+    ...prometheus,
     async [Symbol.asyncDispose]() {
-      await program[Symbol.asyncDispose]();
+      await prometheus[Symbol.asyncDispose]();
       discovery.closeAllConnections();
       await new Promise((resolve) => discovery.close(resolve));
     },
   };
 }
 
-const config = (discovery: number) => `
-global: { scrape_interval: ${scrapeIntervalS}s, scrape_timeout: ${scrapeTimeoutS}s }
-scrape_configs:
+const global = `global: { scrape_interval: ${scrapeIntervalS}s, scrape_timeout: ${scrapeTimeoutS}s }
+`;
+
+const jobs = (discovery: number) => `
   - job_name: functions
     http_sd_configs: [{ url: "http://127.0.0.1:${discovery}/", refresh_interval: 1s }]
   - job_name: text
