@@ -1,12 +1,11 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ownServer } from "@shop/platform/testing";
+import { runChild } from "./child.ts";
 
 type Step = { runtime: "bun" | "deno"; paths: string[] };
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const functions = ["platform", "inventory", "orders", "users", "gateway", "frontend"].map(
   (name) => `functions/${name}`,
 );
@@ -60,12 +59,11 @@ async function run({ runtime, paths }: Step, report: string): Promise<void> {
         ]
       : ["node_modules/.bin/deno", "test", "--allow-all", "--no-check", `--junit-path=${report}`, ...paths];
   console.log(`\n${command.slice(0, 2).join(" ")} ${paths.join(" ")}`);
-  const { exited } = Bun.spawn(command, {
-    cwd: root,
-    env: { ...process.env, ...(server && { TEST_DATABASE_URL: server.url }), ...(full && { STACK_FULL: "1" }) },
-    stdio: ["ignore", "inherit", "inherit"],
+  const code = await runChild(command, {
+    ...process.env,
+    ...(server && { TEST_DATABASE_URL: server.url }),
+    ...(full && { STACK_FULL: "1" }),
   });
-  const code = await exited;
   const tests = (await readFile(report, "utf8").catch(() => "")).split("<testcase").slice(1);
   const failed = tests.filter((test) => /<(failure|error)\b/.test(test)).length;
   const skipped = tests.filter((test) => /<skipped\b/.test(test)).length;

@@ -23,6 +23,9 @@ export type Api = AsyncDisposable & {
   watch<T>(path: string, signal: AbortSignal, on: (event: WatchEvent<T>) => void): Promise<void>;
 };
 
+/** Longer than any run of the suite. */
+const watchTimeoutS = 6 * 3_600;
+
 export async function openApi(): Promise<Api> {
   const proxy = await openWay("the cluster", "proxy", "--port=0");
 
@@ -46,7 +49,7 @@ export async function openApi(): Promise<Api> {
     },
     async watch<T>(path: string, signal: AbortSignal, on: (event: WatchEvent<T>) => void) {
       const query = path.includes("?") ? "&" : "?";
-      const response = await request(`${path}${query}watch=true&timeoutSeconds=3600`, { signal });
+      const response = await request(`${path}${query}watch=true&timeoutSeconds=${watchTimeoutS}`, { signal });
       let rest = "";
       for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
         const parts = (rest + chunk).split("\n");

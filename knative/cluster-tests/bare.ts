@@ -44,10 +44,16 @@ const manifest = (image: string) => ({
       },
       spec: {
         timeoutSeconds: 60,
+        automountServiceAccountToken: false,
         containers: [
           {
             image,
-            command: ["/usr/local/bin/bun", "-e", 'Bun.serve({ port: 8080, fetch: () => new Response("OK") })'],
+            command: [
+              "/usr/local/bin/bun",
+              "--no-install",
+              "-e",
+              'Bun.serve({ port: 8080, fetch: () => new Response("OK") })',
+            ],
             ports: [{ containerPort: 8080 }],
             resources: { requests: { cpu: "25m", memory: "96Mi" }, limits: { memory: "256Mi" } },
             securityContext: {

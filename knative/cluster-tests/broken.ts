@@ -1,23 +1,37 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import { kubectl } from "./api.ts";
-import { type Change, namespace } from "./environment.ts";
+import { type Change, type Name, namespace } from "./environment.ts";
 import type { Pod } from "./pods.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
 import { readyOf, serviceOf } from "./state.ts";
 
-const container = "/spec/template/spec/containers/0";
-const on = "users";
 const noticeTimeoutMs = 120_000;
+const pollMs = 500;
+
+const template = "/spec/template";
+const container = `${template}/spec/containers/0`;
 /** In place of two minutes: who waits for a failure need not wait long. */
 const impatience: Change = {
-  on,
   op: "replace",
-  path: "/spec/template/metadata/annotations/serving.knative.dev~1progress-deadline",
+  path: `${template}/metadata/annotations/serving.knative.dev~1progress-deadline`,
   value: "30s",
 };
-const pollMs = 500;
+const database = (on: Name, value: string): Change => ({
+  on,
+  op: "replace",
+  path: `${container}/env/0`,
+  value: { name: "DATABASE_URL", value },
+});
+/** One fault each, all in one apply. */
+const faults: Change[] = [
+  { on: "users", op: "replace", path: `${container}/image`, value: "dev.local/users:missing" },
+  { on: "inventory", op: "remove", path: `${container}/env/0` },
+  database("orders", "planted"),
+];
+/** What each is asked, to see that the revision before the fault serves. */
+const paths = { users: "/users", inventory: "/inventory", orders: "/openapi.json" };
 
 type Status = {
   status: {
@@ -29,74 +43,51 @@ type Status = {
   };
 };
 
-const image: Change = { on, op: "replace", path: `${container}/image`, value: "dev.local/users:missing" };
-const withoutDatabase: Change = { on, op: "remove", path: `${container}/env/0` };
-const database = (value: string): Change => ({
-  on,
-  op: "replace",
-  path: `${container}/env/0`,
-  value: { name: "DATABASE_URL", value },
-});
-
 export function broken(stage: () => Stage): void {
   describe("a new revision that is broken", () => {
+    before(async () => {
+      await apply(stage(), lightSleep);
+      await stage().environment.apply([...lightSleep, impatience, ...faults]);
+    });
+
     it("by its image leaves the old one serving, and the Service says so", async () => {
       const { say } = stage();
-      await apply(stage(), lightSleep);
-      const message = await during([image], async () => {});
+      const message = await reported("users");
       assert.match(message, /image|pull/i);
       say(`a broken image did not take over: ${message}`);
     });
 
-    for (const [what, change, log] of [
-      ["missing", withoutDatabase, "DATABASE_URL should be a postgres:// URL"],
-      ["malformed", database("planted"), "DATABASE_URL should be a postgres:// URL"],
+    for (const [what, on] of [
+      ["missing", "inventory"],
+      ["malformed", "orders"],
     ] as const) {
       it(`by a ${what} DATABASE_URL says so in its log, exits 1, and never serves`, async () => {
-        const { api } = stage();
-        await during([change], async () => {
-          const pod = await eventually(
-            "its pod has ended",
-            async () => {
-              const revision = (await serviceOf(api, on)).status?.latestCreatedRevisionName;
-              const query = `labelSelector=serving.knative.dev%2Frevision%3D${revision}`;
-              const pods = await api.list<Pod & Status>(`/api/v1/namespaces/${namespace}/pods?${query}`);
-              return pods.find((one) => exitCodeOf(one) !== undefined);
-            },
-            noticeTimeoutMs,
-            pollMs,
-          );
-          assert.equal(exitCodeOf(pod), 1);
-          const lines = await kubectl(
-            "logs",
-            `--namespace=${namespace}`,
-            pod.metadata.name,
-            "--container=user-container",
-            "--tail=5",
-          );
-          assert.match(lines, new RegExp(`"level":"fatal".*Cannot start: ${log}`));
-          assert.doesNotMatch(lines, /planted/);
-        });
+        const pod = await eventually("its pod has ended", () => endedPod(on), noticeTimeoutMs, pollMs);
+        assert.equal(exitCodeOf(pod), 1);
+        const whose = [`--namespace=${namespace}`, pod.metadata.name, "--container=user-container", "--tail=5"];
+        const lines = await kubectl("logs", ...whose);
+        assert.match(lines, /"level":"fatal".*Cannot start: DATABASE_URL should be a postgres:\/\/ URL/);
+        assert.doesNotMatch(lines, /planted/);
+        await reported(on);
       });
     }
 
     it("only in that its database cannot be reached is Ready, and answers 503 with Retry-After", async () => {
       const { routes } = stage();
-      await apply(stage(), [...lightSleep, database("postgres://users:none@127.0.0.1:1/users")]);
-      const { status, headers } = await routes.ask(on, "/users");
+      await apply(stage(), [...lightSleep, database("users", "postgres://users:none@127.0.0.1:1/users")]);
+      const { status, headers } = await routes.ask("users", "/users");
       assert.equal(status, 503);
       assert.match(`${headers["retry-after"]}`, /^\d+$/);
       assert.equal(headers["content-type"], "application/problem+json");
       await apply(stage(), lightSleep);
-      assert.equal((await routes.ask(on, "/users")).status, 200);
+      for (const [name, path] of Object.entries(paths)) assert.equal((await routes.ask(name, path)).status, 200, name);
     });
   });
 
-  /** Applies a change that cannot become Ready, waits until the Service says so, and takes it back; what it said. */
-  async function during(changes: readonly Change[], meanwhile: () => Promise<void>): Promise<string> {
-    const { api, environment, routes } = stage();
-    await environment.apply([...lightSleep, impatience, ...changes]);
-    const reported = eventually(
+  /** Waits until the Service says that what was applied last does not serve, and sees that what was before it does; what it said. */
+  async function reported(on: keyof typeof paths): Promise<string> {
+    const { api, routes } = stage();
+    const message = await eventually(
       "the Service reports it",
       async () => {
         const served = await serviceOf(api, on);
@@ -107,10 +98,17 @@ export function broken(stage: () => Stage): void {
       noticeTimeoutMs,
       pollMs,
     );
-    const [message] = await Promise.all([reported, meanwhile()]);
-    assert.equal((await routes.ask(on, "/users")).status, 200, "the old revision serves");
-    await apply(stage(), lightSleep);
+    assert.equal((await routes.ask(on, paths[on])).status, 200, "the old revision serves");
     return message;
+  }
+
+  /** A pod of the newest revision whose function has ended. */
+  async function endedPod(on: Name): Promise<(Pod & Status) | undefined> {
+    const { api } = stage();
+    const revision = (await serviceOf(api, on)).status?.latestCreatedRevisionName;
+    const query = `labelSelector=serving.knative.dev%2Frevision%3D${revision}`;
+    const pods = await api.list<Pod & Status>(`/api/v1/namespaces/${namespace}/pods?${query}`);
+    return pods.find((one) => exitCodeOf(one) !== undefined);
   }
 }
 

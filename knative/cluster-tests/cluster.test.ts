@@ -9,17 +9,31 @@ import { split } from "./split.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { woken } from "./woken.ts";
 
+/** Ten images, on a machine that has none of their layers. */
+const buildTimeoutMs = 900_000;
+
 /** One cluster, so one after the other: each part begins where the one before it ended. */
 describe("the shop on Knative", () => {
+  const stack = new AsyncDisposableStack();
   let opened: Stage | undefined;
   const stage = (): Stage => {
     if (!opened) throw new Error("Cannot go on: there is no stage");
     return opened;
   };
-  before(async () => {
-    opened = await openStage();
-  });
-  after(async () => opened?.[Symbol.asyncDispose]());
+  before(
+    async () => {
+      opened = await openStage(stack);
+    },
+    { timeout: buildTimeoutMs },
+  );
+  after(() => stack.disposeAsync());
+  // Who breaks it off gets the cluster back as well.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, async () => {
+      await stack.disposeAsync();
+      process.exit(1);
+    });
+  }
 
   applied(stage);
   slept(stage);

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import { copyManifests, type Manifests, type Name, namespace } from "../tools/manifests.ts";
-import { type Api, kubectl, type Meta, tryKubectl } from "./api.ts";
+import { kubectl, type Meta, tryKubectl } from "./api.ts";
 
 export { type Name, names, namespace } from "../tools/manifests.ts";
 
@@ -16,17 +16,20 @@ export type Environment = Pick<Manifests, "setTag"> &
     apply(changes?: readonly Change[]): Promise<void>;
     /** What an apply would change; empty when nothing. */
     diff(): Promise<string>;
-    /** Deletes all of it that was not there when this copy was made, and waits until it is gone. */
+    /** Deletes all of it that was not there when this copy was made, waits until it is gone, and gives the rest its labels back. */
     remove(): Promise<void>;
   };
 
-/** For pods that drain, and for the claim of the database. */
+type Built = { kind: string; metadata: Meta };
+type Namespace = { metadata: Meta & { annotations?: Record<string, string> } };
+
 const removeTimeout = "240s";
 
 /** Throws when the shop is there already: whose it is, and what it holds, nobody knows here. */
-export async function copyEnvironment(api: Api): Promise<Environment> {
-  const before = (await api.list<{ metadata: Meta }>("/api/v1/namespaces")).map(({ metadata }) => metadata.name);
-  if (before.includes(namespace)) {
+export async function copyEnvironment(): Promise<Environment> {
+  const { items } = JSON.parse(await kubectl("get", "namespaces", "--output=json")) as { items: Namespace[] };
+  const before = new Map(items.map((one) => [one.metadata.name, one]));
+  if (before.has(namespace)) {
     throw new Error(`Cannot test on this cluster: it has a namespace "${namespace}", which would be deleted`);
   }
   const manifests = await copyManifests();
@@ -48,17 +51,31 @@ export async function copyEnvironment(api: Api): Promise<Environment> {
       return code === 0 ? "" : output;
     },
     async remove() {
-      const built = parseAllDocuments(await kubectl("kustomize", local));
-      const ours = built.filter((document) => {
-        const { kind, metadata } = document.toJS() as { kind: string; metadata: Meta };
-        return kind !== "Namespace" || !before.includes(metadata.name);
-      });
+      const built = parseAllDocuments(await kubectl("kustomize", local)).map((document) => document.toJS() as Built);
+      const found = built.flatMap(({ kind, metadata }) => (kind === "Namespace" && before.get(metadata.name)) || []);
+      const ours = built.filter(({ kind, metadata }) => kind !== "Namespace" || !before.has(metadata.name));
       const file = join(manifests.environments, "ours.yaml");
-      await writeFile(file, ours.map((document) => `---\n${document}`).join(""));
+      await writeFile(file, ours.map((one) => `---\n${stringify(one)}`).join(""));
+      await kubectl("delete", "-f", file, "--ignore-not-found", "--wait=false");
+      await kubectl("delete", "pods", "--all", `--namespace=${namespace}`, "--force", "--wait=false"); // none has to drain
       await kubectl("delete", "-f", file, "--ignore-not-found", `--timeout=${removeTimeout}`);
+      for (const one of found) await restore(one);
     },
     [Symbol.asyncDispose]: () => manifests[Symbol.asyncDispose](),
   };
+}
+
+/** Gives a namespace back the labels that it had, and takes away those that it had not. */
+async function restore({ metadata: { name, labels, annotations } }: Namespace): Promise<void> {
+  const now = JSON.parse(await kubectl("get", "namespace", name, "--output=json")) as Namespace;
+  const none = (keys: object = {}) => Object.fromEntries(Object.keys(keys).map((key) => [key, null]));
+  const patch = {
+    metadata: {
+      labels: { ...none(now.metadata.labels), ...labels },
+      annotations: { ...none(now.metadata.annotations), ...annotations },
+    },
+  };
+  await kubectl("patch", "namespace", name, "--type=merge", `--patch=${JSON.stringify(patch)}`);
 }
 
 function patchOf({ on, ...operation }: Change) {

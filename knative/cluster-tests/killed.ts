@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { eventually } from "@shop/platform/testing";
-import { openLedger } from "../../functions/tests/invariant.ts";
-import { kubectl, openWay } from "./api.ts";
+import { kubectl } from "./api.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
+import { openStockedLedger } from "./ledger.ts";
 import { full, record } from "./results.ts";
 import type { Reply } from "./routes.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
@@ -29,20 +29,7 @@ export function killed(stage: () => Stage): void {
       60_000,
       100,
     );
-    await using postgres = await openWay(
-      "PostgreSQL",
-      "port-forward",
-      `--namespace=${namespace}`,
-      "service/postgres",
-      ":5432",
-    );
-    // The credentials that the local environment throws away.
-    const url = (owner: string) => `postgres://${owner}:throw-away@${postgres.address}/${owner}`;
-    const ledger = openLedger({
-      inventory: { url: url("inventory") },
-      orders: { url: url("orders") },
-    });
-    await ledger.restock(100_000); // what came before has sold out
+    await using ledger = await openStockedLedger();
     const acknowledged = new Map<string, string>();
     let confirmed = 0;
     let unclear = 0;
@@ -94,7 +81,6 @@ export function killed(stage: () => Stage): void {
       ]);
     } finally {
       loading = false;
-      await ledger.close();
     }
     await apply(stage(), lightSleep);
   });

@@ -1,6 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { runChild } from "../../functions/tests/child.ts";
 
 const usage = `Deploys the shop on the cluster of KUBECONFIG, which has Knative, tests it there, and leaves the cluster as it was.
 
@@ -38,10 +37,8 @@ try {
     ...(values.public && { CLUSTER_PUBLIC_URL: values.public }),
     ...(values.internal && { CLUSTER_INTERNAL_URL: values.internal }),
   };
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  const args = ["functions/tests/run.ts", "test:cluster", ...(values.full ? ["--full"] : [])];
-  const { status } = spawnSync("bun", args, { cwd: root, env: { ...process.env, ...set }, stdio: "inherit" });
-  process.exit(status ?? 1);
+  const command = ["bun", "functions/tests/run.ts", "test:cluster", ...(values.full ? ["--full"] : [])];
+  process.exit(await runChild(command, { ...process.env, ...set }));
 } catch (error) {
   console.error((error as Error).message);
   process.exit(2);

@@ -55,7 +55,11 @@ export async function followPods(api: Api): Promise<Pods> {
       if (deletionTimestamp) life.endingMs ??= nowMs;
       if (type === "DELETED") life.goneMs ??= nowMs;
     })
-    .catch((error) => {
+    .then(
+      () => new Error("It was closed"),
+      (error) => error,
+    )
+    .then((error) => {
       if (!stop.signal.aborted) lost = error;
     });
 
@@ -93,4 +97,14 @@ export function readyOverTime(lives: readonly Life[], name: string): { atMs: num
     ready += by;
     return { atMs, ready };
   });
+}
+
+/** The number of ready pods that stood longest between two moments. */
+export function longestHeld(steps: readonly { atMs: number; ready: number }[], fromMs: number, toMs: number): number {
+  const heldMs = new Map<number, number>();
+  for (const [index, { atMs, ready }] of steps.entries()) {
+    const untilMs = Math.min(steps[index + 1]?.atMs ?? toMs, toMs);
+    heldMs.set(ready, (heldMs.get(ready) ?? 0) + Math.max(0, untilMs - Math.max(atMs, fromMs)));
+  }
+  return [...heldMs].reduce((most, one) => (one[1] > most[1] ? one : most), [0, 0])[0];
 }

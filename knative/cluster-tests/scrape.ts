@@ -1,27 +1,30 @@
-import type { Pods } from "./pods.ts";
+import type { Life, Pods } from "./pods.ts";
 
-/** How often each pod was read, and how often it did not answer. */
-export type Scraper = AsyncDisposable & { readonly reads: ReadonlyMap<string, { good: number; bad: number }> };
+/** One read of a pod's exposition: when it was asked for, in Unix milliseconds, and whether it came. */
+export type Read = { atMs: number; good: boolean };
+export type Scraper = AsyncDisposable & { readsOf(life: Life): readonly Read[] };
 
 const everyMs = 1_000;
-const timeoutMs = 900;
+/** As Prometheus is told to wait. */
+const timeoutMs = 3_000;
 
 /** Reads the `user-port` of every pod there is, each second, as Prometheus would: past the queue-proxy, which would take it for traffic. */
 export function scrapeAll(pods: Pods): Scraper {
-  const reads = new Map<string, { good: number; bad: number }>();
+  const reads = new Map<string, Read[]>();
   const timer = setInterval(() => {
     for (const { pod, address, readyMs, goneMs } of pods.lives) {
       if (!address || !readyMs || goneMs) continue;
-      const read = reads.get(pod) ?? { good: 0, bad: 0 };
-      reads.set(pod, read);
+      const all = reads.get(pod) ?? [];
+      reads.set(pod, all);
+      const atMs = Date.now();
       readMetrics(address).then(
-        () => read.good++,
-        () => read.bad++,
+        () => all.push({ atMs, good: true }),
+        () => all.push({ atMs, good: false }),
       );
     }
   }, everyMs);
   return {
-    reads,
+    readsOf: ({ pod }) => reads.get(pod) ?? [],
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
     },

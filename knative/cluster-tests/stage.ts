@@ -6,7 +6,7 @@ import { openRoutes, type Routes } from "./routes.ts";
 import { allReady } from "./state.ts";
 
 /** The shop on a real cluster, and all that the suite sees of it. */
-export type Stage = AsyncDisposable & {
+export type Stage = {
   readonly api: Api;
   readonly environment: Environment;
   readonly pods: Pods;
@@ -24,35 +24,28 @@ export const lightSleep: readonly Change[] = [
 
 export const readyTimeoutMs = 240_000;
 
-/** Builds the images twice, under two tags, and brings them to the cluster; nothing is applied yet. */
-export async function openStage(): Promise<Stage> {
+/** Builds the images twice, under two tags, and brings them to the cluster; nothing is applied yet. The stack takes all of it back. */
+export async function openStage(stack: AsyncDisposableStack): Promise<Stage> {
   const startMs = Date.now();
   const say = (text: string) => console.log(`  ${((Date.now() - startMs) / 1_000).toFixed(0).padStart(4)} s  ${text}`);
-  const stack = new AsyncDisposableStack();
-  try {
-    const api = stack.use(await openApi());
-    const environment = stack.use(await copyEnvironment(api));
-    const build = words(process.env.IMAGE_BUILD || "docker build");
-    const push = words(process.env.CLUSTER_PUSH || "kind load docker-image");
-    const unique = startMs.toString(36);
-    const tags = [`${unique}a`, `${unique}b`] as const;
-    for (const tag of tags) {
-      for (const name of names) pushImage(buildImage(name, { tag, command: [...build, "--quiet"] }), push);
-      say(`images ${tag} are on the cluster`);
-    }
-    stack.defer(async () => {
-      say("the cluster is cleaned");
-      await environment.remove();
-    });
-    const pods = stack.use(await followPods(api));
-    const { CLUSTER_PUBLIC_URL: publicUrl, CLUSTER_INTERNAL_URL: internalUrl } = process.env;
-    const routes = stack.use(await openRoutes({ api, publicUrl, internalUrl }));
-    const open = stack.move();
-    return { api, environment, pods, routes, tags, say, [Symbol.asyncDispose]: () => open.disposeAsync() };
-  } catch (error) {
-    await stack.disposeAsync();
-    throw error;
+  const api = stack.use(await openApi());
+  const environment = stack.use(await copyEnvironment());
+  const build = words(process.env.IMAGE_BUILD || "docker build");
+  const push = words(process.env.CLUSTER_PUSH || "kind load docker-image");
+  const unique = startMs.toString(36);
+  const tags = [`${unique}a`, `${unique}b`] as const;
+  for (const tag of tags) {
+    for (const name of names) pushImage(buildImage(name, { tag, command: [...build, "--quiet"] }), push);
+    say(`images ${tag} are on the cluster`);
   }
+  stack.defer(async () => {
+    say("the cluster is cleaned");
+    await environment.remove();
+  });
+  const pods = stack.use(await followPods(api));
+  const { CLUSTER_PUBLIC_URL: publicUrl, CLUSTER_INTERNAL_URL: internalUrl } = process.env;
+  const routes = stack.use(await openRoutes({ api, publicUrl, internalUrl }));
+  return { api, environment, pods, routes, tags, say };
 }
 
 /** Applies the environment with changes, and waits until that serves. */

@@ -1,6 +1,6 @@
 import { eventually } from "@shop/platform/testing";
 import type { Api, Condition, Meta } from "./api.ts";
-import { names, namespace } from "./environment.ts";
+import { type Name, names, namespace } from "./environment.ts";
 
 export type Served = {
   metadata: Meta;
@@ -24,6 +24,15 @@ export async function serviceOf(api: Api, name: string): Promise<Served> {
   const served = await api.get<Served>(`${serving}/${name}`);
   if (!served) throw new Error(`Cannot find the Service "${name}"`);
   return served;
+}
+
+/** The revision of each function that serves. */
+export async function revisionsOf(api: Api): Promise<Record<Name, string>> {
+  const all = await Promise.all(names.map(async (name) => [name, (await serviceOf(api, name)).status] as const));
+  return Object.fromEntries(all.map(([name, status]) => [name, status?.latestReadyRevisionName ?? ""])) as Record<
+    Name,
+    string
+  >;
 }
 
 export const readyOf = ({ status }: Served): Condition | undefined =>
