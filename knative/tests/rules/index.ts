@@ -2,6 +2,7 @@ import type { Rule } from "../rule.ts";
 import { connections } from "./connections.ts";
 import { cronJobs } from "./cronjobs.ts";
 import { environment } from "./environment.ts";
+import { functions } from "./functions.ts";
 import { identity } from "./identity.ts";
 import { images } from "./images.ts";
 import { jobs } from "./jobs.ts";
@@ -11,6 +12,7 @@ import { networkMatrix } from "./network-matrix.ts";
 import { networkSelectors } from "./network-selectors.ts";
 import { podSecurity } from "./pod-security.ts";
 import { probes } from "./probes.ts";
+import { programs } from "./programs.ts";
 import { quota } from "./quota.ts";
 import { resources } from "./resources.ts";
 import { roles } from "./roles.ts";
@@ -29,6 +31,7 @@ const ofTheShop: readonly Rule[] = [
   connections,
   cronJobs,
   environment,
+  functions,
   identity,
   images,
   jobs,
@@ -38,6 +41,7 @@ const ofTheShop: readonly Rule[] = [
   networkSelectors,
   podSecurity,
   probes,
+  programs,
   quota,
   resources,
   roles,
