@@ -22,6 +22,7 @@ import { secrets } from "./secrets.ts";
 import { servingConfig } from "./serving-config.ts";
 import { timeouts } from "./timeouts.ts";
 import { visibility } from "./visibility.ts";
+import { webhook } from "./webhook.ts";
 
 /** What holds for everything that is applied. */
 const general: readonly Rule[] = [schema, secrets, servingConfig];
@@ -48,6 +49,7 @@ const ofTheShop: readonly Rule[] = [
   scale,
   timeouts,
   visibility,
+  webhook,
 ];
 
 /** The rules for one overlay. */
