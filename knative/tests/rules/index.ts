@@ -1,6 +1,7 @@
 import type { Rule } from "../rule.ts";
 import { connections } from "./connections.ts";
 import { cronJobs } from "./cronjobs.ts";
+import { database } from "./database.ts";
 import { environment } from "./environment.ts";
 import { functions } from "./functions.ts";
 import { identity } from "./identity.ts";
@@ -10,6 +11,8 @@ import { liveForm } from "./live-form.ts";
 import { namespaces } from "./namespaces.ts";
 import { networkMatrix } from "./network-matrix.ts";
 import { networkSelectors } from "./network-selectors.ts";
+import { databaseOwners } from "./owners.ts";
+import { passwords } from "./passwords.ts";
 import { podSecurity } from "./pod-security.ts";
 import { probes } from "./probes.ts";
 import { programs } from "./programs.ts";
@@ -31,6 +34,8 @@ const general: readonly Rule[] = [schema, secrets, servingConfig];
 const ofTheShop: readonly Rule[] = [
   connections,
   cronJobs,
+  database,
+  databaseOwners,
   environment,
   functions,
   identity,
@@ -40,6 +45,7 @@ const ofTheShop: readonly Rule[] = [
   namespaces,
   networkMatrix,
   networkSelectors,
+  passwords,
   podSecurity,
   probes,
   programs,
