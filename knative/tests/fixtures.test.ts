@@ -13,6 +13,7 @@ interface Fixture {
   rule: string;
   overlay: string;
   target?: { kind: string; name: string };
+  /** Without it, the target is taken away. */
   patch?: Operation[];
   add?: Manifest;
 }
@@ -25,12 +26,13 @@ const fixtures = readdirSync(folder).map((file) => ({
   ...(parse(readFileSync(new URL(file, folder), "utf8")) as Fixture),
 }));
 
-function spoil({ overlay, target, patch = [], add }: Fixture): Manifest[] {
+function spoil({ overlay, target, patch, add }: Fixture): Manifest[] {
   const manifests = structuredClone(right.get(overlay) ?? []);
   if (add) manifests.push(add);
   if (!target) return manifests;
   const found = manifests.find(({ kind, metadata }) => kind === target.kind && metadata.name === target.name);
   assert.ok(found, `there is no ${target.kind} "${target.name}" in ${overlay}`);
+  if (!patch) return manifests.filter((manifest) => manifest !== found);
   assert.deepEqual(applyPatch(found, patch).filter(Boolean), []);
   return manifests;
 }

@@ -20,12 +20,15 @@ export interface Metadata {
 }
 
 /** The fields of every kind's `spec` side by side. */
-export interface Spec extends NetworkPolicySpec, JobSpec {
+export interface Spec extends NetworkPolicySpec, JobSpec, DatabaseSpec {
   replicas?: number;
   instances?: number;
-  traffic?: unknown[];
+  traffic?: { percent?: number; latestRevision?: boolean; revisionName?: string }[];
+  type?: string;
+  externalIPs?: string[];
+  selector?: Record<string, string>;
+  ports?: { port: number }[];
   schedule?: string;
-  suspend?: boolean;
   concurrencyPolicy?: string;
   startingDeadlineSeconds?: number;
   successfulJobsHistoryLimit?: number;
@@ -33,16 +36,44 @@ export interface Spec extends NetworkPolicySpec, JobSpec {
   jobTemplate?: { spec: JobSpec };
   volumeClaimTemplates?: { spec: { resources: Resources } }[];
   inheritedMetadata?: { labels?: Record<string, string> };
-  postgresql?: { parameters?: Record<string, string> };
+  postgresql?: { parameters?: Record<string, string>; pg_hba?: string[] };
+  enableSuperuserAccess?: boolean;
   resources?: Resources;
-  storage?: { size: string };
+  storage?: { size?: string };
   imageName?: string;
   hard?: Record<string, string>;
+  scopes?: string[];
+  scopeSelector?: object;
+  limits?: { type: string; default?: Record<string, string>; defaultRequest?: Record<string, string> }[];
   config?: Record<string, Record<string, string>>;
+}
+
+/** Of CloudNativePG's databases and roles, and of what External Secrets makes of their passwords. */
+export interface DatabaseSpec {
+  cluster?: { name: string };
+  name?: string;
+  owner?: string;
+  databaseReclaimPolicy?: string;
+  login?: boolean;
+  superuser?: boolean;
+  createdb?: boolean;
+  createrole?: boolean;
+  replication?: boolean;
+  bypassrls?: boolean;
+  inRoles?: string[];
+  passwordSecret?: { name: string };
+  refreshPolicy?: string;
+  dataFrom?: { sourceRef?: { generatorRef?: { kind: string; name: string } } }[];
+  target?: { name?: string; creationPolicy?: string; template?: { data?: Record<string, string> } };
+  length?: number;
+  symbols?: number;
 }
 
 export interface JobSpec {
   template?: PodTemplate;
+  suspend?: boolean;
+  completions?: number;
+  parallelism?: number;
   backoffLimit?: number;
   activeDeadlineSeconds?: number;
   ttlSecondsAfterFinished?: number;
@@ -69,14 +100,18 @@ export interface PodSpec {
   containerConcurrency?: number;
   timeoutSeconds?: number;
   responseStartTimeoutSeconds?: number;
+  idleTimeoutSeconds?: number;
 }
 
 export interface Container {
   name: string;
   image: string;
+  imagePullPolicy?: string;
+  command?: string[];
   args?: string[];
   ports?: { name?: string; containerPort: number; hostPort?: number; protocol?: string }[];
   env?: EnvVar[];
+  envFrom?: object[];
   readinessProbe?: Probe;
   livenessProbe?: Probe;
   startupProbe?: Probe;
@@ -106,6 +141,7 @@ export interface Probe extends Handler {
   timeoutSeconds?: number;
   failureThreshold?: number;
   successThreshold?: number;
+  initialDelaySeconds?: number;
 }
 
 export interface SecurityContext {
@@ -153,6 +189,17 @@ export const describe = ({ kind, metadata }: Manifest): string => `${kind} "${me
 /** The Knative Services: one for each function. */
 export const knativeServices = (manifests: readonly Manifest[]): Manifest[] =>
   manifests.filter(({ apiVersion, kind }) => kind === "Service" && apiVersion.startsWith("serving.knative.dev/"));
+
+/** Kubernetes' own Services: a name and an address for pods. */
+export const coreServices = (manifests: readonly Manifest[]): Manifest[] =>
+  manifests.filter(({ apiVersion, kind }) => kind === "Service" && apiVersion === "v1");
+
+/** All that a pod runs, what goes before its own containers too. */
+export const containersOf = ({ containers, initContainers = [], ephemeralContainers = [] }: PodSpec): Container[] => [
+  ...containers,
+  ...initContainers,
+  ...ephemeralContainers,
+];
 
 /** The only container of a function's pod. */
 export const containerOf = (service: Manifest): Container | undefined => service.spec?.template?.spec.containers[0];

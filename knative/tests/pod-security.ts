@@ -1,4 +1,4 @@
-import type { Container, Handler, Probe, SecurityContext } from "./manifest.ts";
+import { type Container, containersOf, type Handler, type Probe, type SecurityContext } from "./manifest.ts";
 import type { Pod } from "./project.ts";
 
 /** One control of the Pod Security Standards. */
@@ -34,18 +34,13 @@ const appArmor = "container.apparmor.security.beta.kubernetes.io/";
 
 type Subject = Pick<Pod, "spec" | "annotations">;
 
-const containersOf = ({ spec }: Subject): Container[] => [
-  ...spec.containers,
-  ...(spec.initContainers ?? []),
-  ...(spec.ephemeralContainers ?? []),
-];
-const each = (isGood: (container: Container) => boolean) => (pod: Subject) => containersOf(pod).every(isGood);
+const each = (isGood: (container: Container) => boolean) => (pod: Subject) => containersOf(pod.spec).every(isGood);
 /** Of the pod's own context and of each container's. */
 const eachContext = (isGood: (context: SecurityContext) => boolean) => (pod: Subject) =>
-  [pod.spec, ...containersOf(pod)].every(({ securityContext }) => isGood(securityContext ?? {}));
+  [pod.spec, ...containersOf(pod.spec)].every(({ securityContext }) => isGood(securityContext ?? {}));
 /** What a container says, else what the pod says. */
 const inherited = (isGood: (context: SecurityContext) => boolean) => (pod: Subject) =>
-  containersOf(pod).every(({ securityContext }) => isGood({ ...pod.spec.securityContext, ...securityContext }));
+  containersOf(pod.spec).every(({ securityContext }) => isGood({ ...pod.spec.securityContext, ...securityContext }));
 const hasNoHost = (handler: Handler | Probe | undefined) => !handler?.httpGet?.host && !handler?.tcpSocket?.host;
 
 /**
@@ -143,7 +138,7 @@ export const checks: readonly Check[] = [
 ];
 
 function hasGoodAppArmor(pod: Subject): boolean {
-  const profiles = [pod.spec, ...containersOf(pod)].map(({ securityContext }) => securityContext?.appArmorProfile);
+  const profiles = [pod.spec, ...containersOf(pod.spec)].map(({ securityContext }) => securityContext?.appArmorProfile);
   const annotations = Object.entries(pod.annotations).filter(([key]) => key.startsWith(appArmor));
   return (
     profiles.every((profile) => !profile || ["RuntimeDefault", "Localhost"].includes(profile.type)) &&

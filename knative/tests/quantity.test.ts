@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isCanonical, quantity } from "./quantity.ts";
+import { isCanonical, quantity, seconds } from "./quantity.ts";
 
 describe("a quantity", () => {
   it("is read with its unit, and refused without one that exists", () => {
@@ -12,4 +12,8 @@ describe("a quantity", () => {
     assert.deepEqual(["25m", "1", "96Mi", "1500m", "1Gi"].filter(isCanonical), ["25m", "1", "96Mi", "1500m", "1Gi"]);
     assert.deepEqual(["0.5", "1000m", "1024Mi", "1.5Gi", ""].filter(isCanonical), []);
   });
+});
+
+it("a duration is one in whole seconds and nothing else", () => {
+  assert.deepEqual(["60s", "0s", "1m", "1.5s", "60", "-6s", undefined].map(seconds), [60, 0, NaN, NaN, NaN, NaN, NaN]);
 });

@@ -24,3 +24,6 @@ export function isCanonical(text: string): boolean {
   if (number === "") return false;
   return unit.endsWith("i") ? Number(number) % 1024 !== 0 : Number(number) % 1000 !== 0;
 }
+
+/** A duration in whole seconds, as our annotations have them (`60s`); NaN for anything else. */
+export const seconds = (text: string | undefined): number => Number(/^(\d+)s$/.exec(text ?? "")?.[1]);

@@ -1,6 +1,9 @@
 import { describe, type Manifest, nameLabel } from "../manifest.ts";
 import type { Rule } from "../rule.ts";
 
+/** A migration that finds no database tries again for about this long. */
+const waitMinSeconds = 600;
+
 /** A Job's name is its image's: a new image makes a new Job, as a changed template of the old one is refused. It stays, so that it runs once. */
 export const jobs: Rule = {
   name: "jobs",
@@ -14,8 +17,12 @@ function faultsOf(job: Manifest): string[] {
   const faults = [
     job.metadata.name !== name && `should be named "${name}", after its image`,
     !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(job.metadata.name) && "its name is not a DNS label",
+    job.spec?.suspend === true && "it does not run",
+    [job.spec?.completions, job.spec?.parallelism].some((count) => (count ?? 1) !== 1) && "it should run once",
     job.spec?.ttlSecondsAfterFinished !== undefined && "it goes away by itself, and would run again",
     !(Number(job.spec?.backoffLimit) >= 5) && "it does not wait for its database (backoffLimit)",
+    Number(job.spec?.activeDeadlineSeconds) < waitMinSeconds &&
+      "it ends before its database is there (activeDeadlineSeconds)",
   ];
   return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(job)}: ${fault}`);
 }

@@ -1,3 +1,4 @@
+import { containersOf } from "../manifest.ts";
 import { checks } from "../pod-security.ts";
 import type { Rule } from "../rule.ts";
 
@@ -7,7 +8,7 @@ export const podSecurity: Rule = {
   check: ({ pods }) =>
     pods.flatMap((pod) => [
       ...checks.filter(({ allows }) => !allows(pod)).map(({ id }) => `Cannot accept a pod of ${pod.of}: ${id}`),
-      ...pod.spec.containers
+      ...containersOf(pod.spec)
         .filter(({ securityContext }) => securityContext?.readOnlyRootFilesystem !== true)
         .map(({ name }) => `Cannot accept a pod of ${pod.of}: the root file system of "${name}" can be written`),
     ]),

@@ -1,27 +1,36 @@
 import { readFileSync } from "node:fs";
-import { describe } from "../manifest.ts";
+import { describe, type Manifest } from "../manifest.ts";
 import type { Rule } from "../rule.ts";
 
 const { keys } = JSON.parse(readFileSync(new URL("../../schemas/serving-config.json", import.meta.url), "utf8")) as {
   keys: Record<string, string[]>;
 };
 
-/** Serving ignores a key that it does not know: every one that we set is one of its own. A domain's keys are domains. */
+/** What we set of Serving's configuration is where Serving looks, under a key that it knows (it ignores all others), and lets functions sleep. */
 export const servingConfig: Rule = {
   name: "serving-config",
   check: ({ manifests }) =>
-    manifests.flatMap((manifest) => {
-      const { kind, metadata, data, spec } = manifest;
-      const configs =
-        kind === "KnativeServing"
-          ? Object.entries(spec?.config ?? {}).map(([name, config]) => [`config-${name}`, config] as const)
-          : kind === "ConfigMap" && metadata.namespace === "knative-serving"
-            ? [[metadata.name, data ?? {}] as const]
-            : [];
-      return configs
-        .filter(([name]) => name !== "config-domain")
-        .flatMap(([name, config]) => Object.keys(config).map((key) => [name, key] as const))
-        .filter(([name, key]) => !keys[name]?.includes(key))
-        .map(([name, key]) => `Cannot accept ${describe(manifest)}: ${name} has no "${key}"`);
-    }),
+    manifests.flatMap((manifest) =>
+      configsOf(manifest).flatMap(([name, config]) => {
+        // A domain's keys are domains; all others are in Serving's own examples.
+        const unknown = Object.keys(config).filter((key) => name !== "config-domain" && !keys[name]?.includes(key));
+        const faults = [
+          manifest.metadata.namespace !== "knative-serving" && 'it should be in "knative-serving"',
+          (config["enable-scale-to-zero"] ?? "true") !== "true" && "nothing would sleep any more",
+          ...unknown.map((key) => `${name} has no "${key}"`),
+        ];
+        return faults
+          .filter((fault) => fault !== false)
+          .map((fault) => `Cannot accept ${describe(manifest)}: ${fault}`);
+      }),
+    ),
 };
+
+/** Serving's ConfigMaps, by name, as the operator writes them or as they stand here. */
+export function configsOf(manifest: Manifest): (readonly [string, Record<string, string>])[] {
+  const { kind, metadata, data = {}, spec } = manifest;
+  if (kind === "KnativeServing")
+    return Object.entries(spec?.config ?? {}).map(([name, config]) => [`config-${name}`, config]);
+  const isServing = metadata.namespace === "knative-serving" || metadata.name in keys;
+  return kind === "ConfigMap" && isServing ? [[metadata.name, data]] : [];
+}

@@ -1,20 +1,36 @@
-import { describe, knativeServices } from "../manifest.ts";
+import { requestTimeoutMaxMs } from "@shop/platform/config";
+import { describe, knativeServices, type Manifest } from "../manifest.ts";
+import { seconds } from "../quantity.ts";
 import type { Rule } from "../rule.ts";
 
 /** 30 s of quiet drain, a request of 11 s under way, 1.5 s for the flush. */
 const timeoutMinSeconds = 45;
+/** Serving's own: max-revision-timeout-seconds, and its progress deadline where none is set. */
+const servingMaxSeconds = 600;
+/** A node that does not have the image yet pulls it first. */
+const progressMinSeconds = 60;
+const requestMaxSeconds = requestTimeoutMaxMs / 1_000;
 
-/** timeoutSeconds is the grace period too: what is shorter kills a function while it drains. */
+/** timeoutSeconds is the grace period too: what is shorter kills a function while it drains. No other limit cuts the longest request off. */
 export const timeouts: Rule = {
   name: "timeouts",
-  check: ({ manifests }) =>
-    knativeServices(manifests).flatMap((service) => {
-      const { timeoutSeconds = 0, responseStartTimeoutSeconds = 0 } = service.spec?.template?.spec ?? {};
-      const faults = [
-        timeoutSeconds < timeoutMinSeconds && `timeoutSeconds should be ${timeoutMinSeconds} or more`,
-        responseStartTimeoutSeconds > timeoutSeconds &&
-          "responseStartTimeoutSeconds should not be above timeoutSeconds",
-      ];
-      return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(service)}: ${fault}`);
-    }),
+  check: ({ manifests }) => knativeServices(manifests).flatMap(faultsOf),
 };
+
+function faultsOf(service: Manifest): string[] {
+  const { metadata, spec } = service.spec?.template ?? {};
+  const { timeoutSeconds = 0, responseStartTimeoutSeconds = 0, idleTimeoutSeconds = 0 } = spec ?? {};
+  const progress = metadata?.annotations?.["serving.knative.dev/progress-deadline"] ?? `${servingMaxSeconds}s`;
+  const isWithin = (value: number, min: number) => value >= min && value <= servingMaxSeconds;
+  const cutsOff = (value: number) => value > 0 && value <= requestMaxSeconds;
+  const faults = [
+    !isWithin(timeoutSeconds, timeoutMinSeconds) &&
+      `timeoutSeconds should be from ${timeoutMinSeconds} to ${servingMaxSeconds}`,
+    responseStartTimeoutSeconds > timeoutSeconds && "responseStartTimeoutSeconds should not be above timeoutSeconds",
+    cutsOff(responseStartTimeoutSeconds) && `responseStartTimeoutSeconds should be above ${requestMaxSeconds}`,
+    cutsOff(idleTimeoutSeconds) && `idleTimeoutSeconds should be above ${requestMaxSeconds}`,
+    !isWithin(seconds(progress), progressMinSeconds) &&
+      `progress-deadline should be from ${progressMinSeconds}s to ${servingMaxSeconds}s`,
+  ];
+  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(service)}: ${fault}`);
+}
