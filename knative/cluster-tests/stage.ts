@@ -1,4 +1,5 @@
 import { buildImage, pushImage, words } from "@shop/dev/images";
+import { pushCommand } from "../tools/cluster.ts";
 import { type Api, openApi } from "./api.ts";
 import { type Change, copyEnvironment, type Environment, names } from "./environment.ts";
 import { followPods, type Pods } from "./pods.ts";
@@ -33,7 +34,7 @@ export async function openStage(): Promise<Stage> {
     const api = stack.use(await openApi());
     const environment = stack.use(await copyEnvironment(api));
     const build = words(process.env.IMAGE_BUILD || "docker build");
-    const push = words(process.env.CLUSTER_PUSH || "kind load docker-image");
+    const push = words(process.env.CLUSTER_PUSH || pushCommand);
     const unique = startMs.toString(36);
     const tags = [`${unique}a`, `${unique}b`] as const;
     for (const tag of tags) {
