@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { buildImage, pushImage, revision, words } from "./images.ts";
+import { buildCommand, buildImage, pushImage, revision, words } from "./images.ts";
 import { shop } from "./shop.ts";
 
 const usage = `Builds one image a function, dev.local/<function>:<tag>: all of them, or those that are named.
@@ -19,7 +19,7 @@ try {
     allowPositionals: true,
     options: {
       tag: { type: "string" },
-      build: { type: "string", default: process.env.IMAGE_BUILD || "docker build" },
+      build: { type: "string", default: buildCommand() },
       push: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },

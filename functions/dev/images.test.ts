@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
+const skip = !Bun.which("git") && "git is not on PATH";
 const script = fileURLToPath(new URL("./build-images.ts", import.meta.url));
 
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: "utf8" });
+const run = (...args: string[]) => runWith({}, ...args);
+
+function runWith(variables: Record<string, string>, ...args: string[]) {
+  const env = { ...process.env, ...variables };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { env, encoding: "utf8" });
   return { status, lines: stdout.split("\n").filter(Boolean), error: stderr.trim() };
 }
 
@@ -28,6 +35,41 @@ describe("build:images", () => {
     const tags = new Set(lines.map((line) => line.split(":")[1]));
     assert.equal(tags.size, 1);
     assert.match([...tags].join(), /^([0-9a-f]{7,}(-dirty)?|unversioned)$/);
+  });
+
+  it("builds with IMAGE_BUILD where no option says otherwise", () => {
+    const env = { IMAGE_BUILD: "echo by the variable" };
+    assert.match(runWith(env, "users").lines[0] ?? "", /^by the variable --build-arg/);
+    assert.match(runWith(env, "--build", "echo by the option", "users").lines[0] ?? "", /^by the option --build-arg/);
+  });
+
+  it("labels an image with the whole commit, and says where a file was changed since", { skip }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shop-revision-"));
+    try {
+      const git = (...args: string[]) => execFileSync("git", args, { cwd: folder, encoding: "utf8" }).trim();
+      await writeFile(join(folder, "file"), "as committed");
+      git("init", "--quiet");
+      git("add", "file");
+      git(
+        "-c",
+        "user.name=test",
+        "-c",
+        "user.email=test@localhost",
+        "-c",
+        "commit.gpgsign=false",
+        "commit",
+        "--quiet",
+        "--message=one",
+      );
+      const variables = { GIT_DIR: join(folder, ".git"), GIT_WORK_TREE: folder };
+      const labelled = () => /REVISION=(\S+)/.exec(runWith(variables, "--build", "echo", "users").lines[0] ?? "")?.[1];
+      const commit = git("rev-parse", "HEAD");
+      assert.equal(labelled(), commit);
+      await writeFile(join(folder, "file"), "changed");
+      assert.equal(labelled(), `${commit}-dirty`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("stops at what fails, says what it was, and exits 1", () => {

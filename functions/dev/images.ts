@@ -13,6 +13,9 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** A command as somebody writes it, in its words. */
 export const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 
+/** What builds unless an option says so. */
+export const buildCommand = (): string => process.env.IMAGE_BUILD || "docker build";
+
 /** Local on purpose: Knative looks up no digest for this host, so nothing has to be pushed to a registry. */
 export const imageName = (name: string, tag: string): string => `dev.local/${name}:${tag}`;
 
@@ -20,7 +23,7 @@ export const imageName = (name: string, tag: string): string => `dev.local/${nam
 export function buildImage(name: string, { tag, command }: ImageOptions): string {
   const image = imageName(name, tag);
   const { repository } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { repository: string };
-  const values = { FUNCTION: name, VERSION: tag, REVISION: git("rev-parse", "HEAD"), SOURCE: repository };
+  const values = { FUNCTION: name, VERSION: tag, REVISION: revision(40), SOURCE: repository };
   const buildArgs = Object.entries(values).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);
   run([...command, ...buildArgs, "--tag", image, "--file", "functions/Dockerfile", "."], `build "${image}"`);
   return image;
@@ -31,10 +34,9 @@ export function pushImage(image: string, command: readonly string[]): void {
   run([...command, image], `push "${image}"`);
 }
 
-/** The short name of what is checked out, marked where it was changed since; outside of Git there is none. */
-export const revision = (): string => git("describe", "--always", "--dirty", "--exclude=*");
-
-function git(...args: string[]): string {
+/** The commit that is checked out, marked where files were changed since; outside of Git there is none. */
+export function revision(digits = 7): string {
+  const args = ["describe", "--always", "--dirty", "--exclude=*", `--abbrev=${digits}`];
   const { stdout, status } = spawnSync("git", args, { cwd: root, encoding: "utf8" });
   return status === 0 ? stdout.trim() : "unversioned";
 }

@@ -21,7 +21,7 @@ const suites: Record<string, Step[]> = {
   "test:containers": [{ runtime: "bun", paths: ["functions/tests/containers"] }],
   "test:browser": [{ runtime: "bun", paths: ["functions/tests/browser"] }],
   "test:cluster": [{ runtime: "bun", paths: ["knative/cluster-tests"] }],
-  "test:manifests": [{ runtime: "bun", paths: ["knative/tests"] }],
+  "test:manifests": [{ runtime: "bun", paths: ["knative/tests", "knative/tools"] }],
 };
 
 const [name = "", ...flags] = process.argv.slice(2);

@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
 import { runChild } from "../../functions/tests/child.ts";
+import { pushCommand } from "../tools/cluster.ts";
 
 const usage = `Deploys the shop on the cluster of KUBECONFIG, which has Knative, tests it there, and leaves the cluster as it was.
 
   bun run test:cluster [options]
 
-  --push <command>    brings an image, its last argument, to the cluster ("kind load docker-image")
+  --push <command>    brings an image, its last argument, to the cluster ("${pushCommand}")
   --build <command>   builds an image ("docker build"), such as "docker build --network host"
   --public <url>      where Kourier serves public routes (a port-forward to service/kourier)
   --internal <url>    where Kourier serves cluster-local routes (a port-forward to service/kourier-internal)

@@ -1,4 +1,5 @@
-import { buildImage, pushImage, words } from "@shop/dev/images";
+import { buildCommand, buildImage, pushImage, words } from "@shop/dev/images";
+import { pushCommand } from "../tools/cluster.ts";
 import { type Api, openApi } from "./api.ts";
 import { type Change, copyEnvironment, type Environment, names } from "./environment.ts";
 import { followPods, type Pods } from "./pods.ts";
@@ -30,8 +31,8 @@ export async function openStage(stack: AsyncDisposableStack): Promise<Stage> {
   const say = (text: string) => console.log(`  ${((Date.now() - startMs) / 1_000).toFixed(0).padStart(4)} s  ${text}`);
   const api = stack.use(await openApi());
   const environment = stack.use(await copyEnvironment());
-  const build = words(process.env.IMAGE_BUILD || "docker build");
-  const push = words(process.env.CLUSTER_PUSH || "kind load docker-image");
+  const build = words(buildCommand());
+  const push = words(process.env.CLUSTER_PUSH || pushCommand);
   const unique = startMs.toString(36);
   const tags = [`${unique}a`, `${unique}b`] as const;
   for (const tag of tags) {

@@ -1,21 +1,19 @@
 import { parseArgs } from "node:util";
-import { createdNamespaces, deleteCluster, unconfigureServing } from "./cluster.ts";
-import { namespace } from "./manifests.ts";
-import { run } from "./run.ts";
+import { currentCluster, deleteKindCluster, unconfigureServing } from "./cluster.ts";
+import { managedBy } from "./manifests.ts";
 
 try {
   const { values } = parseArgs({ options: { existing: { type: "boolean", default: false } } });
   if (values.existing) clean();
-  else deleteCluster();
+  else deleteKindCluster();
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);
 }
 
-/** Removes what `cluster:up --existing` made, and nothing else. */
+/** Removes what `cluster:up --existing` made, however far it came, and nothing else. */
 function clean(): void {
-  const ours = createdNamespaces();
-  if (ours.length === 0) throw new Error(`Cannot end the shop: no "${namespace}" that cluster:up made`);
-  run("kubectl", ["delete", ...ours, "--timeout=300s"]);
-  unconfigureServing();
+  const kubectl = currentCluster();
+  kubectl.run(["delete", "namespace", `--selector=${managedBy.key}=${managedBy.value}`, "--timeout=300s"]);
+  unconfigureServing(kubectl);
 }

@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
-import { buildImage, pushImage, words } from "@shop/dev/images";
-import { configureServing, createCluster, createdNamespaces, installKnative, pushCommand } from "./cluster.ts";
-import { copyManifests, createdKey, names, namespace } from "./manifests.ts";
-import { ask, run } from "./run.ts";
+import { contentTag } from "@shop/dev/content";
+import { buildCommand, buildImage, pushImage, words } from "@shop/dev/images";
+import { checkVersion, configureServing, currentCluster, installKnative, kindCluster, pushCommand } from "./cluster.ts";
+import type { Kubectl } from "./kubectl.ts";
+import { copyManifests, managedBy, names, namespace } from "./manifests.ts";
 
 const usage = `Starts the shop on Knative: a kind cluster "sre-lab" with Knative, the five images, everything in it. Again: what has changed.
 
@@ -10,13 +11,15 @@ const usage = `Starts the shop on Knative: a kind cluster "sre-lab" with Knative
 
   --existing          takes the cluster of KUBECONFIG, which has Knative, in place of one of kind
   --push <command>    brings an image, its last argument, to the cluster ("${pushCommand}")
-  --build <command>   builds an image ("docker build")
+  --build <command>   builds an image ("docker build"), such as "docker build --network host"
   --help              this text
+
+  IMAGE_BUILD         the same as --build
 
   bun run cluster:down ends it, with the same --existing.
 `;
 
-const namespaces = () => (ask("kubectl", ["get", "namespaces", "--output=name"]) ?? "").split("\n").filter(Boolean);
+const inNamespace = `--namespace=${namespace}`;
 const preparing = "--selector=app.kubernetes.io/component in (migration, seed)";
 
 try {
@@ -24,7 +27,7 @@ try {
     options: {
       existing: { type: "boolean", default: false },
       push: { type: "string", default: pushCommand },
-      build: { type: "string", default: "docker build" },
+      build: { type: "string", default: buildCommand() },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -35,34 +38,46 @@ try {
   process.exit(1);
 }
 
-/** Writes down what `cluster:down` may delete, beside what is written there already. */
-function remember(created: string[]): void {
-  if (created.length === 0) return;
-  const all = [...createdNamespaces(), ...created];
-  run("kubectl", ["annotate", "--overwrite", "namespace", namespace, `${createdKey}=${all.join(",")}`]);
-}
-
 type Options = { existing: boolean; push: string[]; build: string[] };
 
-async function up({ existing, push, build }: Options): Promise<void> {
-  if (!existing) {
-    createCluster();
-    installKnative();
+async function up(options: Options): Promise<void> {
+  const { existing } = options;
+  const kubectl = existing ? currentCluster() : kindCluster();
+  checkVersion(kubectl);
+  const foreign = foreignNamespaces(kubectl);
+  if (foreign.includes(namespace)) {
+    throw new Error(`Cannot start the shop: there is a namespace "${namespace}" that cluster:up did not make`);
   }
-  configureServing();
-  const before = namespaces();
-  const tag = Date.now().toString(36); // used once: Knative makes a revision of a changed line only
-  for (const name of names) pushImage(buildImage(name, { tag, command: build }), push);
-
-  await using manifests = await copyManifests();
-  await manifests.setTag(tag);
   try {
-    run("kubectl", ["apply", "--kustomize", `${manifests.environments}/local`]);
-  } finally {
-    remember(namespaces().filter((name) => !before.includes(name)));
+    await start(kubectl, foreign, options);
+  } catch (error) {
+    const down = `bun run cluster:down${existing ? " --existing" : ""}`;
+    const next = `The same command goes on from here; "${down}" removes what is there`;
+    throw new Error(`${(error as Error).message}\n${next}`, { cause: error });
   }
-  run("kubectl", ["wait", "--for=condition=Ready", "ksvc", "--all", `--namespace=${namespace}`, "--timeout=300s"]);
-  run("kubectl", ["wait", "--for=condition=Complete", "job", preparing, `--namespace=${namespace}`, "--timeout=300s"]);
-  run("kubectl", ["get", "ksvc", `--namespace=${namespace}`]);
   if (!existing) console.log(`\nThe shop: http://frontend.${namespace}.127.0.0.1.sslip.io:8080`);
+}
+
+function foreignNamespaces(kubectl: Kubectl): string[] {
+  const selector = `--selector=${managedBy.key}!=${managedBy.value}`;
+  const lines = kubectl.read(["get", "namespaces", selector, "--output=name"]).split("\n");
+  return lines.map((line) => line.replace("namespace/", ""));
+}
+
+async function start(kubectl: Kubectl, foreign: string[], { existing, push, build }: Options): Promise<void> {
+  await using manifests = await copyManifests();
+  await manifests.takeNamespaces(foreign);
+  for (const name of names) {
+    const tag = await contentTag(name); // so that Knative makes a revision of what has changed, and of nothing else
+    pushImage(buildImage(name, { tag, command: build }), push);
+    await manifests.setTag(tag, [name]);
+  }
+  if (!existing) installKnative(kubectl);
+  configureServing(kubectl);
+  // A Job that has failed would be waited for, and never run again.
+  kubectl.run(["delete", "job", preparing, "--field-selector=status.successful=0", inNamespace]);
+  kubectl.run(["apply", "--kustomize", `${manifests.environments}/local`]);
+  kubectl.run(["wait", "--for=condition=Ready", "ksvc", "--all", inNamespace, "--timeout=300s"]);
+  kubectl.run(["wait", "--for=condition=Complete", "job", preparing, inNamespace, "--timeout=300s"]);
+  kubectl.run(["get", "ksvc", inNamespace]);
 }

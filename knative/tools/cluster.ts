@@ -1,9 +1,12 @@
 import { fileURLToPath } from "node:url";
-import { createdKey, namespace } from "./manifests.ts";
-import { ask, run } from "./run.ts";
+import { parseAllDocuments } from "yaml";
+import { type Kubectl, kubectlOn } from "./kubectl.ts";
+import { read, run } from "./run.ts";
 
 const name = "sre-lab";
 const knative = "1.23.0";
+/** The oldest Kubernetes 1.x that this Knative starts on. */
+const minorMin = 34;
 const release = (repository: string, file: string) =>
   `https://github.com/knative${repository}/releases/download/knative-v${knative}/${file}`;
 const releases = [
@@ -11,53 +14,61 @@ const releases = [
   release("/serving", "serving-core.yaml"),
   release("-extensions/net-kourier", "kourier.yaml"),
 ];
-const serving = fileURLToPath(new URL("../serving/local", import.meta.url));
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const serving = path("../serving/local");
 /** Whose keys of Serving's ConfigMaps are ours, so that another owner's are neither taken nor lost. */
 const owner = ["--server-side", "--field-manager=cluster-up"];
-
-const kind = (...args: string[]) => run("kind", args);
-const kubectl = (...args: string[]) => run("kubectl", args);
-
-/** Makes the kind cluster, unless it is there. */
-export function createCluster(): void {
-  if (ask("kind", ["get", "clusters"])?.split("\n").includes(name)) kubectl("config", "use-context", `kind-${name}`);
-  else kind("create", "cluster", "--name", name, "--config", fileURLToPath(new URL("./kind.yaml", import.meta.url)));
-}
-
-export const deleteCluster = (): void => kind("delete", "cluster", "--name", name);
 
 /** What brings an image to the nodes of the kind cluster. */
 export const pushCommand = `kind load docker-image --name ${name}`;
 
-/** Installs Knative Serving and Kourier by their releases. */
-export function installKnative(): void {
+/** The cluster of KUBECONFIG's current context. */
+export const currentCluster = (): Kubectl => kubectlOn(read("kubectl", ["config", "current-context"]).trim());
+
+/** The kind cluster, which is made unless it is there. */
+export function kindCluster(): Kubectl {
+  const isThere = read("kind", ["get", "clusters"]).split("\n").includes(name);
+  if (isThere) run("kind", ["export", "kubeconfig", "--name", name]);
+  else run("kind", ["create", "cluster", "--name", name, "--config", path("./kind.yaml")]);
+  return kubectlOn(`kind-${name}`);
+}
+
+export const deleteKindCluster = (): void => void run("kind", ["delete", "cluster", "--name", name]);
+
+/** Throws on a cluster that is too old for Knative. */
+export function checkVersion(kubectl: Kubectl): void {
+  const { serverVersion } = JSON.parse(kubectl.read(["version", "--output=json"])) as {
+    serverVersion: { minor: string; gitVersion: string }; // the minor version of some providers is "34+"
+  };
+  if (Number.parseInt(serverVersion.minor, 10) >= minorMin) return;
+  throw new Error(
+    `Cannot run Knative ${knative} on Kubernetes "${serverVersion.gitVersion}": should be 1.${minorMin} or newer`,
+  );
+}
+
+/** Installs Knative Serving and Kourier by their releases, and the way to it from the laptop. */
+export function installKnative(kubectl: Kubectl): void {
   for (const url of releases) {
-    kubectl("apply", "--server-side", "--force-conflicts", "--filename", url); // ours: what we changed before goes back first
-    if (url.endsWith("crds.yaml")) kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s");
+    // By force: what its controllers have changed since must not fail the next call.
+    kubectl.run(["apply", "--server-side", "--force-conflicts", "--filename", url]);
+    if (url.endsWith("crds.yaml"))
+      kubectl.run(["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"]);
   }
-  const ports = [{ name: "http2", port: 80, protocol: "TCP", targetPort: 8080, nodePort: 31080 }];
-  const patch = JSON.stringify({ spec: { type: "NodePort", ports } });
-  kubectl("patch", "service", "kourier", "--namespace=kourier-system", "--type=merge", `--patch=${patch}`);
+  kubectl.run(["apply", "--filename", path("./service.yaml")]);
   for (const one of ["knative-serving", "kourier-system"]) {
-    kubectl("wait", "--for=condition=Available", "deployment", "--all", `--namespace=${one}`, "--timeout=300s");
+    kubectl.run(["wait", "--for=condition=Available", "deployment", "--all", `--namespace=${one}`, "--timeout=300s"]);
   }
 }
 
 /** Serving's own configuration, where we are its owner; fails where another one is. */
-export const configureServing = (): void => kubectl("apply", ...owner, "--kustomize", serving);
+export const configureServing = (kubectl: Kubectl): void => kubectl.run(["apply", ...owner, "--kustomize", serving]);
 
-/** Takes back {@link configureServing}: an apply without a key that was ours removes it. */
-export function unconfigureServing(): void {
-  const maps = ask("kubectl", ["kustomize", serving])?.matchAll(/^ {2}name: (\S+)$/gm) ?? [];
-  for (const [, map] of maps) {
-    const empty = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: map, namespace: "knative-serving" } };
-    run("kubectl", ["apply", ...owner, "--filename=-"], JSON.stringify(empty));
-  }
-}
-
-/** The namespaces that are written down as made by `cluster:up`. */
-export function createdNamespaces(): string[] {
-  const template = `{{index .metadata.annotations "${createdKey}"}}`;
-  const text = ask("kubectl", ["get", "namespace", namespace, `--output=go-template=${template}`]) ?? "";
-  return text.split(",").filter((one) => one.startsWith("namespace/"));
+/** Takes back {@link configureServing}, if it ever was: an apply without a key that was ours removes it. */
+export function unconfigureServing(kubectl: Kubectl): void {
+  const items = parseAllDocuments(kubectl.read(["kustomize", serving])).map((document) => {
+    const { apiVersion, kind, metadata } = document.toJS();
+    return { apiVersion, kind, metadata };
+  });
+  const list = { apiVersion: "v1", kind: "List", items };
+  kubectl.run(["apply", ...owner, "--filename=-"], JSON.stringify(list));
 }

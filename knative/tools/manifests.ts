@@ -2,18 +2,22 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
 
 export const namespace = "sre-lab";
 export const names = ["frontend", "gateway", "orders", "inventory", "users"] as const;
-/** The annotation of the shop's namespace that says which namespaces `cluster:up` made, and `cluster:down` may delete. */
-export const createdKey = "shop/created";
+/** The label of the namespaces that `cluster:up` made, and `cluster:down` may delete. */
+export const managedBy = { key: "app.kubernetes.io/managed-by", value: "shop-cluster-up" };
 export type Name = (typeof names)[number];
 
-/** A copy of the manifests, whose images can be given another tag, as a pipeline does in Git. */
+/** A copy of the manifests, to be changed before it is applied. */
 export type Manifests = AsyncDisposable & {
   /** The folder of environments. */
   readonly environments: string;
+  /** Gives images another tag, as a pipeline does in Git. */
   setTag(tag: string, only?: readonly Name[]): Promise<void>;
+  /** Leaves out the namespaces that are somebody else's, and labels all others {@link managedBy}. */
+  takeNamespaces(foreign: readonly string[]): Promise<void>;
 };
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
@@ -31,6 +35,13 @@ export async function copyManifests(): Promise<Manifests> {
         const text = await readFile(path, "utf8");
         await writeFile(path, text.replace(/^( +image: [a-z]+):.*$/m, `$1:${tag}`));
       }
+    },
+    async takeNamespaces(foreign) {
+      const path = join(copy, "cluster/namespace.yaml");
+      const all = parseAllDocuments(await readFile(path, "utf8"));
+      const ours = all.filter((document) => !foreign.includes(`${document.getIn(["metadata", "name"])}`));
+      for (const document of ours) document.setIn(["metadata", "labels", managedBy.key], managedBy.value);
+      await writeFile(path, ours.join("---\n"));
     },
     async [Symbol.asyncDispose]() {
       await rm(copy, { recursive: true, force: true });

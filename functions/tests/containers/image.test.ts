@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { buildImage } from "@shop/dev/images";
+import { buildCommand, buildImage, words } from "@shop/dev/images";
 import { shop } from "@shop/dev/shop";
 import { engine, runToEnd } from "./container.ts";
 import { imageOf } from "./stage.ts";
@@ -52,7 +52,7 @@ describe("an image", () => {
         Object.entries(Config.Labels).map(([key, value]) => [key.replace("org.opencontainers.image.", ""), value]),
       );
       assert.deepEqual([title, version, licenses], [name, "test", "MIT"]);
-      assert.match(`${revision}`, /^([0-9a-f]{40}|unversioned)$/);
+      assert.match(`${revision}`, /^([0-9a-f]{40}(-dirty)?|unversioned)$/);
       assert.match(`${source}`, /^https:\/\//);
       assert.equal(Config.User, `${user}:${user}`);
     }
@@ -65,7 +65,7 @@ describe("an image", () => {
   });
 
   it("that is built again from nothing has the same layers", async () => {
-    const command = [...(process.env.IMAGE_BUILD || "docker build").split(" "), "--no-cache", "--quiet"];
+    const command = [...words(buildCommand()), "--no-cache", "--quiet"];
     const again = buildImage("users", { tag: "test-again", command });
     assert.deepEqual(await layersOf(again), await layersOf(imageOf("users")));
     await (await engine()).getImage(again).remove();
