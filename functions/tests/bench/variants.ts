@@ -41,7 +41,7 @@ const platform = fileURLToPath(new URL("../../platform/", import.meta.url));
 
 export type Bundle = { program: string /** The path of every module in it. */; modules: string[] };
 
-/** Bundles the smallest function with some parts only, as `functions/dev/build.ts` does the others. */
+/** Bundles the smallest function with some parts only, as `functions/dev/bundle-all.ts` does the others. */
 export async function build({ parts }: Pick<Variant, "parts">, folder: string): Promise<Bundle> {
   const { metafile } = await Bun.build({
     entrypoints: [join(here, "hello.ts")],

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const skip = !Bun.which("git") && "git is not on PATH";
-const script = fileURLToPath(new URL("./build-images.ts", import.meta.url));
+const script = fileURLToPath(new URL("./build.ts", import.meta.url));
 
 const run = (...args: string[]) => runWith({}, ...args);
 
@@ -17,7 +17,7 @@ function runWith(variables: Record<string, string>, ...args: string[]) {
   return { status, lines: stdout.split("\n").filter(Boolean), error: stderr.trim() };
 }
 
-describe("build:images", () => {
+describe("build", () => {
   it("builds and pushes each function that is named, one after the other", () => {
     const { status, lines } = run("--tag", "t", "--build", "echo built", "--push", "echo pushed to", "users", "orders");
     assert.equal(status, 0);
