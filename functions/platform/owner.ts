@@ -16,9 +16,10 @@ export const migrate = command(entries, async ({ config, telemetry: { log }, fol
   await exit(log, 0);
 });
 
-/** Inserts the rows of `seed.sql` beside the program that are missing. */
+/** Inserts the rows of `seed.sql` beside the program that are missing, into a database that it brings up to date first: no order has to be kept. */
 export const seed = command(entries, async ({ config, telemetry: { log }, folder }) => {
-  const { applySeed } = await load();
+  const { applyMigrations, applySeed } = await load();
+  await applyMigrations(config.DATABASE_URL, join(folder, "migrations"));
   await applySeed(config.DATABASE_URL, join(folder, "seed.sql"));
   log.info("seeded");
   await exit(log, 0);

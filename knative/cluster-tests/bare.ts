@@ -9,13 +9,12 @@ import { namespace } from "./environment.ts";
 import type { Stage } from "./stage.ts";
 import { isReady, serviceOf } from "./state.ts";
 
-const name = "bare";
-
-/** The floor: a Knative Service whose function is `Bun.serve` and nothing else, in an image of the shop. */
-export async function bareService({ api, tags }: Stage): Promise<AsyncDisposable & { name: string }> {
+/** The floor: a Knative Service whose function is `Bun.serve` and nothing else, in an image of the shop; or that with a token of the API server. */
+export async function bareService({ api, tags }: Stage, token = false): Promise<AsyncDisposable & { name: string }> {
+  const name = token ? "bare-with-token" : "bare";
   const folder = await mkdtemp(join(tmpdir(), "shop-bare-"));
   const file = join(folder, "service.yaml");
-  await writeFile(file, stringify(manifest(imageName("gateway", tags[0]))));
+  await writeFile(file, stringify(manifest(name, imageName("gateway", tags[0]), token)));
   await kubectl("apply", "-f", file);
   await eventually("the bare function is Ready", async () => isReady(await serviceOf(api, name)), 120_000, 200);
   return {
@@ -27,7 +26,7 @@ export async function bareService({ api, tags }: Stage): Promise<AsyncDisposable
   };
 }
 
-const manifest = (image: string) => ({
+const manifest = (name: string, image: string, token: boolean) => ({
   apiVersion: "serving.knative.dev/v1",
   kind: "Service",
   metadata: { name, namespace },
@@ -44,7 +43,7 @@ const manifest = (image: string) => ({
       },
       spec: {
         timeoutSeconds: 60,
-        automountServiceAccountToken: false,
+        ...(!token && { automountServiceAccountToken: false }), // Knative takes no other value
         containers: [
           {
             image,

@@ -22,7 +22,7 @@ const awakeMs = 30;
 const restMs = 500;
 const bootPhases = ["modules", "config", "listen"] as const;
 
-type What = "bare" | "one" | "part" | "whole";
+type What = "bare" | "token" | "one" | "part" | "whole";
 
 export function woken(stage: () => Stage): void {
   describe("asleep", () => {
@@ -41,10 +41,12 @@ export function woken(stage: () => Stage): void {
       const { api, routes, pods, say } = stage();
       await apply(stage(), lightSleep);
       await using bare = await bareService(stage());
-      const took: Record<What, number[]> = { bare: [], one: [], part: [], whole: [] };
+      await using token = await bareService(stage(), true);
+      const took: Record<What, number[]> = { bare: [], token: [], one: [], part: [], whole: [] };
       const stories: Record<string, number>[] = [];
       const wake: Record<What, () => Promise<void>> = {
         bare: async () => note("bare", await routes.ask(bare.name, "/"), []),
+        token: async () => note("token", await routes.ask(token.name, "/"), []),
         one: async () => {
           const reply = await routes.ask("users", "/users");
           note("one", reply, ["users"]);
@@ -66,8 +68,8 @@ export function woken(stage: () => Stage): void {
       }
 
       for (let cycle = 0; cycle < cycles; cycle++) {
-        for (const round of shuffled<What[]>([shuffled<What>(["bare", "one", "whole"]), ["part"]])) {
-          await asleep(api, sleepTimeoutMs, ["gateway", "orders", "inventory", "users", bare.name]);
+        for (const round of shuffled<What[]>([shuffled<What>(["bare", "token", "one", "whole"]), ["part"]])) {
+          await asleep(api, sleepTimeoutMs, ["gateway", "orders", "inventory", "users", bare.name, token.name]);
           for (const what of round) await wake[what]();
         }
         say(
@@ -85,6 +87,7 @@ export function woken(stage: () => Stage): void {
         "|---|---|---|---|",
         ...Object.entries({
           bare: "a bare Bun function (floor)",
+          token: "the same, which mounts a token of the API server",
           one: "one function: users, with its database",
           part: "an order, gateway awake: orders, inventory",
           whole: "an order, all asleep: gateway, orders, inventory",

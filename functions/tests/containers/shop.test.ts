@@ -9,6 +9,7 @@ import { engine } from "./container.ts";
 import { openStage, type Stage } from "./stage.ts";
 
 const owners = ["inventory", "orders", "users"];
+const seeded = ["inventory", "users"];
 const exitMaxMs = 3_000; // 1.5 s of the function's own, and the engine's word for it
 
 type Ended = Awaited<ReturnType<Stage["command"]>>;
@@ -20,15 +21,15 @@ describe("the shop in containers", () => {
 
   before(async () => {
     stage = await openStage(async ({ command }) => {
+      for (const name of seeded) assert.deepEqual(said(await command(name, "seed")), [0, "seeded"]);
       for (const name of owners) migrated.set(name, await command(name, "migrate"));
-      for (const name of ["inventory", "users"]) assert.deepEqual(said(await command(name, "seed")), [0, "seeded"]);
     });
   });
   after(() => stage?.close());
 
-  it("migrates, and again changes nothing", async () => {
+  it("migrates where nothing was seeded, which does it too, and again changes nothing", async () => {
     for (const [name, first] of migrated) {
-      assert.match(said(first).join(), /^0,applied 001_[\w-]+$/, name);
+      assert.match(said(first).join(), seeded.includes(name) ? /^0,up to date$/ : /^0,applied 001_[\w-]+$/, name);
       assert.deepEqual(said(await stage.command(name, "migrate")), [0, "up to date"], name);
     }
   });
