@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Meta } from "./api.ts";
+import { kubectl, type Meta } from "./api.ts";
 import { names, namespace } from "./environment.ts";
-import { placeOrder } from "./routes.ts";
+import { laterMigration } from "./later.ts";
+import { placeOrder, send } from "./routes.ts";
 import { apply, type Stage } from "./stage.ts";
 import { revisionsOf } from "./state.ts";
 
-const owners = ["inventory", "orders", "users"];
+const owners = ["inventory", "orders", "users"] as const;
+const paths = { inventory: "/inventory", orders: "/openapi.json", users: "/users" };
 
 export function applied(stage: () => Stage): void {
   describe("applied once", () => {
@@ -28,6 +30,17 @@ export function applied(stage: () => Stage): void {
       assert.equal(await environment.diff(), "");
     });
 
+    it("shows the public two functions and nothing of the rest", async () => {
+      const { routes } = stage();
+      for (const name of owners) {
+        const host = await routes.hostOf(name);
+        assert.match(host, /\.svc\.cluster\.local$/);
+        for (const path of ["/readyz", paths[name]])
+          assert.equal((await send(`${routes.url}${path}`, host)).status, 404);
+      }
+      for (const name of ["frontend", "gateway"]) assert.equal((await routes.ask(name, "/metrics")).status, 404);
+    });
+
     it("takes new images by a second apply: new revisions, migrations of their own, the data kept", async () => {
       const { api, environment, routes, tags, say } = stage();
       const before = await revisionsOf(api);
@@ -43,6 +56,8 @@ export function applied(stage: () => Stage): void {
           owner,
         );
       }
+      const log = await kubectl("logs", `--namespace=${namespace}`, `job/users-migrate-${tags[1]}`);
+      assert.match(log, new RegExp(`applied ${laterMigration}`));
       assert.equal((await routes.ask("gateway", `/api/orders/${orderId}`)).status, 200);
       assert.equal(await environment.diff(), "");
     });

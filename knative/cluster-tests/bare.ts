@@ -10,7 +10,10 @@ import type { Stage } from "./stage.ts";
 import { isReady, serviceOf } from "./state.ts";
 
 /** The floor: a Knative Service whose function is `Bun.serve` and nothing else, in an image of the shop; or that with a token of the API server. */
-export async function bareService({ api, tags }: Stage, token = false): Promise<AsyncDisposable & { name: string }> {
+export async function bareService(
+  { api, tags }: Stage,
+  { token = false } = {},
+): Promise<AsyncDisposable & { name: string }> {
   const name = token ? "bare-with-token" : "bare";
   const folder = await mkdtemp(join(tmpdir(), "shop-bare-"));
   const file = join(folder, "service.yaml");
@@ -33,6 +36,7 @@ const manifest = (name: string, image: string, token: boolean) => ({
   spec: {
     template: {
       metadata: {
+        labels: { "app.kubernetes.io/component": "function" }, // so that the network policies let it be woken
         annotations: {
           "autoscaling.knative.dev/window": "6s",
           "autoscaling.knative.dev/max-scale": "1",

@@ -15,6 +15,8 @@ const buildTimeoutMs = 900_000;
 /** One cluster, so one after the other: each part begins where the one before it ended. */
 describe("the shop on Knative", () => {
   const stack = new AsyncDisposableStack();
+  let ended: Promise<void> | undefined;
+  const end = () => (ended ??= stack.disposeAsync());
   let opened: Stage | undefined;
   const stage = (): Stage => {
     if (!opened) throw new Error("Cannot go on: there is no stage");
@@ -26,11 +28,11 @@ describe("the shop on Knative", () => {
     },
     { timeout: buildTimeoutMs },
   );
-  after(() => stack.disposeAsync());
+  after(end);
   // Who breaks it off gets the cluster back as well.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, async () => {
-      await stack.disposeAsync();
+      await end();
       process.exit(1);
     });
   }

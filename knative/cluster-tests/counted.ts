@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { homedir } from "node:os";
 import { it } from "node:test";
 import { runPrometheus, scrapeIntervalS } from "../../functions/tests/stack/prometheus.ts";
+import { kubectl } from "./api.ts";
 import { type Name, names, namespace } from "./environment.ts";
 import { full, record } from "./results.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
@@ -10,7 +10,6 @@ import { asleep } from "./state.ts";
 const rounds = full ? 10 : 2;
 const requestsMax = 5;
 const drainTimeoutMs = 90_000;
-const kubeconfig = (process.env.KUBECONFIG ?? "").split(":")[0] || `${homedir()}/.kube/config`;
 
 /** What each function is asked when it is asked directly. */
 const paths: Record<Name, string> = {
@@ -27,7 +26,7 @@ export function counted(stage: () => Stage): void {
     await apply(stage(), lightSleep);
     await asleep(api, drainTimeoutMs);
     await pods.allGone(drainTimeoutMs);
-    await using prometheus = await runPrometheus(job(kubeconfig));
+    await using prometheus = await runPrometheus(job, { kubeconfig: await kubectl("config", "view", "--raw") });
     const startMs = Date.now();
     const asked: Record<Name, number> = { frontend: 0, gateway: 0, orders: 0, inventory: 0, users: 0 };
     for (let round = 0; round < rounds; round++) {
@@ -64,10 +63,10 @@ export function counted(stage: () => Stage): void {
 }
 
 /** As a PodMonitor on `user-port` does it. */
-const job = (kubeconfig: string) => `
+const job = `
   - job_name: functions
     kubernetes_sd_configs:
-      - { role: pod, kubeconfig_file: "${kubeconfig}", namespaces: { names: [${namespace}] } }
+      - { role: pod, kubeconfig_file: kubeconfig, namespaces: { names: [${namespace}] } }
     relabel_configs:
       - { source_labels: [__meta_kubernetes_pod_container_port_name], regex: user-port, action: keep }
       - { source_labels: [__meta_kubernetes_pod_phase], regex: Succeeded|Failed, action: drop }

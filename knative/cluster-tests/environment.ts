@@ -20,6 +20,18 @@ export type Environment = Pick<Manifests, "setTag"> &
     remove(): Promise<void>;
   };
 
+/** Who reads the pods here stands beside the cluster's Prometheus, maybe outside of the cluster. */
+const readersPolicy = {
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: { name: "cluster-tests", namespace },
+  spec: {
+    podSelector: {},
+    policyTypes: ["Ingress"],
+    ingress: [{ ports: [{ protocol: "TCP", port: 8080 }] }],
+  },
+};
+
 type Built = { kind: string; metadata: Meta };
 type Namespace = { metadata: Meta & { annotations?: Record<string, string> } };
 
@@ -35,15 +47,19 @@ export async function copyEnvironment(): Promise<Environment> {
   const manifests = await copyManifests();
   const local = join(manifests.environments, "local");
   const changed = join(manifests.environments, "changed");
+  const readers = join(manifests.environments, "readers.yaml");
+  await writeFile(readers, stringify(readersPolicy));
+  let removed = false;
 
   return {
     setTag: manifests.setTag,
     async apply(changes = []) {
-      if (changes.length === 0) return void (await kubectl("apply", "-k", local));
+      if (removed) throw new Error("Cannot apply: it was removed");
       const overlay = { resources: ["../local"], patches: changes.map(patchOf) };
       await mkdir(changed, { recursive: true });
       await writeFile(join(changed, "kustomization.yaml"), stringify(overlay));
-      await kubectl("apply", "-k", changed);
+      await kubectl("apply", "-k", changes.length > 0 ? changed : local);
+      await kubectl("apply", "-f", readers);
     },
     async diff() {
       const { code, output } = await tryKubectl("diff", "-k", local);
@@ -51,6 +67,7 @@ export async function copyEnvironment(): Promise<Environment> {
       return code === 0 ? "" : output;
     },
     async remove() {
+      removed = true;
       const built = parseAllDocuments(await kubectl("kustomize", local)).map((document) => document.toJS() as Built);
       const found = built.flatMap(({ kind, metadata }) => (kind === "Namespace" && before.get(metadata.name)) || []);
       const ours = built.filter(({ kind, metadata }) => kind !== "Namespace" || !before.has(metadata.name));

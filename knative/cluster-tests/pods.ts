@@ -13,6 +13,8 @@ export type Life = {
   readonly pod: string;
   readonly function: string;
   readonly revision: string;
+  readonly uid: string;
+  /** Of its `user-port`: the function itself, past the queue-proxy. */
   address?: string;
   createdMs: number;
   scheduledMs?: number;
@@ -44,13 +46,15 @@ export async function followPods(api: Api): Promise<Pods> {
       const { uid, name, labels, deletionTimestamp } = metadata;
       const life = lives.get(uid) ?? {
         pod: name,
+        uid,
         function: labels["serving.knative.dev/service"] ?? "",
         revision: labels["serving.knative.dev/revision"] ?? "",
         createdMs: nowMs,
       };
       lives.set(uid, life);
       if (spec.nodeName) life.scheduledMs ??= nowMs;
-      if (status.podIP) life.address = `${status.podIP}:8080`;
+      const port = spec.containers.flatMap(({ ports }) => ports ?? []).find((one) => one.name === "user-port");
+      if (status.podIP && port) life.address = `${status.podIP}:${port.containerPort}`;
       if (status.conditions?.some((one) => one.type === "Ready" && one.status === "True")) life.readyMs ??= nowMs;
       if (deletionTimestamp) life.endingMs ??= nowMs;
       if (type === "DELETED") life.goneMs ??= nowMs;
@@ -99,12 +103,13 @@ export function readyOverTime(lives: readonly Life[], name: string): { atMs: num
   });
 }
 
-/** The number of ready pods that stood longest between two moments. */
-export function longestHeld(steps: readonly { atMs: number; ready: number }[], fromMs: number, toMs: number): number {
+/** The number of ready pods that stood longest between two moments, and for which share of that time. */
+export function longestHeld(steps: readonly { atMs: number; ready: number }[], fromMs: number, toMs: number) {
   const heldMs = new Map<number, number>();
   for (const [index, { atMs, ready }] of steps.entries()) {
     const untilMs = Math.min(steps[index + 1]?.atMs ?? toMs, toMs);
     heldMs.set(ready, (heldMs.get(ready) ?? 0) + Math.max(0, untilMs - Math.max(atMs, fromMs)));
   }
-  return [...heldMs].reduce((most, one) => (one[1] > most[1] ? one : most), [0, 0])[0];
+  const [ready, ms] = [...heldMs].reduce((most, one) => (one[1] > most[1] ? one : most), [0, 0]);
+  return { ready, share: ms / (toMs - fromMs) };
 }

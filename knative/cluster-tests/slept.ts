@@ -21,6 +21,11 @@ export function slept(stage: () => Stage): void {
     await using scraper = scrapeAll(pods);
     await pods.allGone(sleepTimeoutMs);
     assert.ok(Date.now() - fromMs > settledMs);
+    assert.deepEqual(
+      pods.lives.filter(({ createdMs }) => createdMs > fromMs),
+      [],
+      "no scrape woke a pod",
+    );
     assert.equal(await environment.diff(), "", "nothing has changed it for a minute");
     let all = 0;
     for (const life of pods.lives) {

@@ -1,7 +1,9 @@
 import { buildCommand, buildImage, pushImage, words } from "@shop/dev/images";
 import { pushCommand } from "../tools/cluster.ts";
 import { type Api, openApi } from "./api.ts";
+import { keepContext } from "./context.ts";
 import { type Change, copyEnvironment, type Environment, names } from "./environment.ts";
+import { addMigration } from "./later.ts";
 import { followPods, type Pods } from "./pods.ts";
 import { openRoutes, type Routes } from "./routes.ts";
 import { allReady } from "./state.ts";
@@ -12,7 +14,7 @@ export type Stage = {
   readonly environment: Environment;
   readonly pods: Pods;
   readonly routes: Routes;
-  /** The tags of two images of each function. */
+  /** The tags of two images of each function; the second of users has a migration more. */
   readonly tags: readonly [string, string];
   say(text: string): void;
 };
@@ -23,12 +25,13 @@ export const lightSleep: readonly Change[] = [
   { op: "replace", path: "/spec/template/metadata/annotations/autoscaling.knative.dev~1scale-down-delay", value: "0s" },
 ];
 
-export const readyTimeoutMs = 240_000;
+const readyTimeoutMs = 240_000;
 
-/** Builds the images twice, under two tags, and brings them to the cluster; nothing is applied yet. The stack takes all of it back. */
+/** Builds the images of two versions and brings them to the cluster; nothing is applied yet. The stack takes all of it back. */
 export async function openStage(stack: AsyncDisposableStack): Promise<Stage> {
   const startMs = Date.now();
   const say = (text: string) => console.log(`  ${((Date.now() - startMs) / 1_000).toFixed(0).padStart(4)} s  ${text}`);
+  stack.use(await keepContext());
   const api = stack.use(await openApi());
   const environment = stack.use(await copyEnvironment());
   const build = words(buildCommand());
@@ -36,7 +39,11 @@ export async function openStage(stack: AsyncDisposableStack): Promise<Stage> {
   const unique = startMs.toString(36);
   const tags = [`${unique}a`, `${unique}b`] as const;
   for (const tag of tags) {
-    for (const name of names) pushImage(buildImage(name, { tag, command: [...build, "--quiet"] }), push);
+    for (const name of names) {
+      const image = buildImage(name, { tag, command: [...build, "--quiet"] });
+      if (name === "users" && tag === tags[1]) await addMigration(image, build);
+      pushImage(image, push);
+    }
     say(`images ${tag} are on the cluster`);
   }
   stack.defer(async () => {

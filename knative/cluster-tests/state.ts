@@ -26,7 +26,7 @@ export async function serviceOf(api: Api, name: string): Promise<Served> {
   return served;
 }
 
-/** The revision of each function that serves. */
+/** The newest revision of each function that is Ready. */
 export async function revisionsOf(api: Api): Promise<Record<Name, string>> {
   const all = await Promise.all(names.map(async (name) => [name, (await serviceOf(api, name)).status] as const));
   return Object.fromEntries(all.map(([name, status]) => [name, status?.latestReadyRevisionName ?? ""])) as Record<
@@ -85,9 +85,10 @@ export async function asleep(api: Api, timeoutMs: number, only: readonly string[
       const all = await api.list<Autoscaled>(
         `/apis/apps/v1/namespaces/${namespace}/deployments?labelSelector=serving.knative.dev%2Fservice`,
       );
-      return all
-        .filter(({ metadata }) => only.includes(metadata.labels?.["serving.knative.dev/service"] ?? ""))
-        .every(({ spec, status }) => spec.replicas === 0 && !status?.replicas);
+      return only.every((name) => {
+        const ours = all.filter(({ metadata }) => metadata.labels?.["serving.knative.dev/service"] === name);
+        return ours.length > 0 && ours.every(({ spec, status }) => spec.replicas === 0 && !status?.replicas);
+      });
     },
     timeoutMs,
     pollMs,

@@ -41,7 +41,7 @@ export function woken(stage: () => Stage): void {
       const { api, routes, pods, say } = stage();
       await apply(stage(), lightSleep);
       await using bare = await bareService(stage());
-      await using token = await bareService(stage(), true);
+      await using token = await bareService(stage(), { token: true });
       const took: Record<What, number[]> = { bare: [], token: [], one: [], part: [], whole: [] };
       const stories: Record<string, number>[] = [];
       const wake: Record<What, () => Promise<void>> = {

@@ -11,12 +11,12 @@ export const scrapeTimeoutS = 3;
 export type Target = { address: string; function: string; pod: string };
 export type Sample = { metric: Record<string, string>; value: number };
 
-/** A real Prometheus, with the flags that exact counts need, and these `scrape_configs`. */
-export async function runPrometheus(scrapeConfigs: string) {
+/** A real Prometheus, with the flags that exact counts need, these `scrape_configs`, and files beside them. */
+export async function runPrometheus(scrapeConfigs: string, files: Record<string, string> = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const program = await startProgram("prometheus", {
-    files: { "prometheus.yaml": `${global}scrape_configs:\n${scrapeConfigs}` },
+    files: { ...files, "prometheus.yaml": `${global}scrape_configs:\n${scrapeConfigs}` },
     args: (folder) => [
       `--config.file=${folder}/prometheus.yaml`,
       `--storage.tsdb.path=${folder}/data`,
