@@ -85,6 +85,7 @@ export function loaded(stage: () => Stage): void {
       await using _stocked = await openStockedLedger();
       await apply(stage(), [...lightSleep, ...traffic(old, "old")]);
       const loading = load(routes, "ramp", { ...steady, ...common });
+      loading.catch(() => {}); // told below, unless something else fails before
       const ready = (name: Name) => pods.of(name).filter(({ readyMs }) => readyMs);
       await eventually("gateway serves", () => ready("gateway").length > 0, readyTimeoutMs, pollMs);
       await environment.setTag(tags[0]);
