@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { kubectl, type Meta } from "./api.ts";
+import { connected } from "@shop/platform/migrate";
+import type { Meta } from "./api.ts";
+import { openDatabases } from "./database.ts";
 import { names, namespace } from "./environment.ts";
 import { laterMigration } from "./later.ts";
 import { placeOrder, send } from "./routes.ts";
@@ -56,8 +58,14 @@ export function applied(stage: () => Stage): void {
           owner,
         );
       }
-      const log = await kubectl("logs", `--namespace=${namespace}`, `job/users-migrate-${tags[1]}`);
-      assert.match(log, new RegExp(`applied ${laterMigration}`));
+      await using databases = await openDatabases();
+      const { rows } = await connected(databases.urlOf("users"), (client) =>
+        client.query("select name from migrations"),
+      );
+      assert.deepEqual(
+        rows.map(({ name }) => name),
+        ["001_users", laterMigration],
+      );
       assert.equal((await routes.ask("gateway", `/api/orders/${orderId}`)).status, 200);
       assert.equal(await environment.diff(), "");
     });

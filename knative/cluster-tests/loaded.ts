@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
+import { openStockedLedger } from "./database.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
-import { openStockedLedger } from "./ledger.ts";
 import { load, told } from "./load.ts";
 import { longestHeld, readyOverTime } from "./pods.ts";
 import { full, record } from "./results.ts";
