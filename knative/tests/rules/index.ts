@@ -2,6 +2,7 @@ import type { Rule } from "../rule.ts";
 import { connections } from "./connections.ts";
 import { cronJobs } from "./cronjobs.ts";
 import { database } from "./database.ts";
+import { durability } from "./durability.ts";
 import { environment } from "./environment.ts";
 import { functions } from "./functions.ts";
 import { identity } from "./identity.ts";
@@ -36,6 +37,7 @@ const ofTheShop: readonly Rule[] = [
   cronJobs,
   database,
   databaseOwners,
+  durability,
   environment,
   functions,
   identity,
