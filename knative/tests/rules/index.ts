@@ -25,11 +25,12 @@ import { schema } from "./schema.ts";
 import { secrets } from "./secrets.ts";
 import { servingConfig } from "./serving-config.ts";
 import { timeouts } from "./timeouts.ts";
+import { tls } from "./tls.ts";
 import { visibility } from "./visibility.ts";
 import { webhook } from "./webhook.ts";
 
 /** What holds for everything that is applied. */
-const general: readonly Rule[] = [schema, secrets, servingConfig];
+const general: readonly Rule[] = [schema, secrets, servingConfig, tls];
 
 /** What holds for the shop. */
 const ofTheShop: readonly Rule[] = [
