@@ -35,7 +35,8 @@ export function expectedFlows(actors: readonly string[], { production }: { produ
   const add = (from: readonly string[], to: readonly string[], on: readonly Port[]) => {
     for (const one of from) for (const other of to) for (const port of on) flows.add(`${one} → ${other}:${port}`);
   };
-  add(actors, ["dns", "dns cache of the node"], ["53", "53/UDP"]);
+  add(actors, ["dns cache of the node"], ["53", "53/UDP"]);
+  add(actors, ["dns"], ["53", "53/UDP"]);
   add(ingress, functions, ["8012", "8112"]);
   add(["autoscaler"], functions, ["9090"]);
   add(["prometheus"], functions, ["8080"]);
