@@ -12,7 +12,8 @@ export const outsiders: readonly Actor[] = [
   { name: "dns", namespace: "kube-system", labels: { "k8s-app": "kube-dns" } },
   { name: "cloudnative-pg", namespace: "cnpg-system", labels: { "app.kubernetes.io/name": "cloudnative-pg" } },
   { name: "stranger", namespace: "default", labels: { app: "activator", "app.kubernetes.io/name": "prometheus" } },
-  { name: "internet", labels: {} },
+  { name: "dns cache of the node", address: "169.254.20.10", labels: {} },
+  { name: "internet", address: "203.0.113.1", labels: {} },
 ];
 
 /** Every port that somebody listens on, and two that nobody does: who opens everything opens these. */
@@ -34,6 +35,7 @@ export function expectedFlows(actors: readonly string[], { production }: { produ
   const add = (from: readonly string[], to: readonly string[], on: readonly Port[]) => {
     for (const one of from) for (const other of to) for (const port of on) flows.add(`${one} → ${other}:${port}`);
   };
+  add(actors, ["dns cache of the node"], ["53", "53/UDP"]);
   add(actors, ["dns"], ["53", "53/UDP"]);
   add(ingress, functions, ["8012", "8112"]);
   add(["autoscaler"], functions, ["9090"]);
@@ -43,7 +45,7 @@ export function expectedFlows(actors: readonly string[], { production }: { produ
   add(ownersAndJobs(actors), ["postgres"], ["5432"]);
   if (production) {
     add(["cloudnative-pg", "postgres"], ["postgres"], ["5432", "8000"]);
-    add(["postgres"], ["internet"], ["443", "6443"]);
+    add(["postgres"], ["internet", "dns cache of the node"], ["443", "6443"]); // any address that is no pod's
   }
   return flows;
 }

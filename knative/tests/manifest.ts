@@ -36,7 +36,7 @@ export interface Spec extends NetworkPolicySpec, JobSpec, DatabaseSpec {
   jobTemplate?: { spec: JobSpec };
   volumeClaimTemplates?: { spec: { resources: Resources } }[];
   inheritedMetadata?: { labels?: Record<string, string> };
-  postgresql?: { parameters?: Record<string, string>; pg_hba?: string[] };
+  postgresql?: { parameters?: Record<string, string>; pg_hba?: string[]; synchronous?: Synchronous };
   enableSuperuserAccess?: boolean;
   resources?: Resources;
   storage?: { size?: string };
@@ -67,6 +67,12 @@ export interface DatabaseSpec {
   target?: { name?: string; creationPolicy?: string; template?: { data?: Record<string, string> } };
   length?: number;
   symbols?: number;
+}
+
+export interface Synchronous {
+  number?: number;
+  dataDurability?: string;
+  failoverQuorum?: boolean;
 }
 
 export interface JobSpec {

@@ -6,7 +6,7 @@ import { type Actor, isAllowed } from "./network.ts";
 const shop: Actor = { name: "shop", namespace: "shop", labels: { app: "shop" } };
 const database: Actor = { name: "database", namespace: "shop", labels: { app: "database" } };
 const other: Actor = { name: "other", namespace: "other", labels: { app: "shop" } };
-const internet: Actor = { name: "internet", labels: {} };
+const internet: Actor = { name: "internet", address: "203.0.113.1", labels: {} };
 
 const policy = (spec: NetworkPolicySpec): Manifest => ({
   apiVersion: "networking.k8s.io/v1",
@@ -86,6 +86,14 @@ describe("a connection", () => {
     const toBlock = outOf("shop", { to: [{ ipBlock: { cidr: "0.0.0.0/0" } }] });
     assert.equal(isAllowed([toBlock], shop, internet, "443"), true);
     assert.equal(isAllowed([toBlock], shop, database, "5432"), false);
+    const toNode = outOf("shop", { to: [{ ipBlock: { cidr: "169.254.20.10/32" } }, { ipBlock: { cidr: "::/0" } }] });
+    const at = (address: string): Actor => ({ name: "node", address, labels: {} });
+    assert.deepEqual(
+      ["169.254.20.10", "169.254.20.11", "203.0.113.1", "2001:db8::1"].map((address) =>
+        isAllowed([toNode], shop, at(address), "53"),
+      ),
+      [true, false, false, true],
+    );
     assert.equal(isAllowed([outOf("shop", { to: [{ podSelector: {} }] })], shop, internet, "443"), false);
   });
 

@@ -1,9 +1,11 @@
+import { BlockList, isIPv6 } from "node:net";
 import type { LabelSelector, Manifest, NetworkPeer, NetworkPort } from "./manifest.ts";
 
-/** Who speaks or is spoken to: a pod, or an address outside the cluster. */
+/** Who speaks or is spoken to: a pod in its namespace, or an address that is no pod's. */
 export interface Actor {
   name: string;
   namespace?: string;
+  address?: string;
   labels: Record<string, string>;
 }
 
@@ -56,12 +58,21 @@ function admits(peers: readonly NetworkPeer[] | undefined, actor: Actor, namespa
 }
 
 function matches(peer: NetworkPeer, actor: Actor, namespace: string | undefined): boolean {
-  if (peer.ipBlock) return actor.namespace === undefined; // a pod's address is for selectors to name
+  if (peer.ipBlock) return isWithin(actor.address, peer.ipBlock.cidr); // a pod's address is for selectors to name
   if (actor.namespace === undefined) return false;
   const inNamespace = peer.namespaceSelector
     ? selects(peer.namespaceSelector, { "kubernetes.io/metadata.name": actor.namespace })
     : actor.namespace === namespace;
   return inNamespace && selects(peer.podSelector, actor.labels);
+}
+
+function isWithin(address: string | undefined, cidr: string): boolean {
+  if (address === undefined) return false;
+  const family = (ip: string) => (isIPv6(ip) ? "ipv6" : "ipv4");
+  const [network = "", bits] = cidr.split("/");
+  const block = new BlockList();
+  block.addSubnet(network, Number(bits), family(network));
+  return family(address) === family(network) && block.check(address, family(address));
 }
 
 /** No list means every port; a port may be the first of a range. */

@@ -14,9 +14,10 @@ const environments = ["local", "production"].map((name) => ({
   config: Object.fromEntries(build(`serving/${name}`).flatMap(configsOf)),
 }));
 
-/** Without what each environment says for itself: its domain, and how many traces are taken. */
-const shared = (config: Record<string, Record<string, string>>) => ({
+/** Without what each environment says for itself: its domain, how many traces are taken, and in production TLS. */
+const shared = ({ "config-certmanager": _, ...config }: Record<string, Record<string, string>>) => ({
   ...config,
+  "config-network": { ...config["config-network"], "external-domain-tls": "", "http-protocol": "" },
   "config-domain": Object.values(config["config-domain"] ?? {}),
   "config-observability": { ...config["config-observability"], "tracing-sampling-rate": "" },
 });
@@ -30,7 +31,7 @@ function ratioOf(service: Manifest): string | undefined {
 }
 
 describe("Serving's configuration", () => {
-  it("is the same in both environments, but for the domain and how many traces are taken", () => {
+  it("is the same in both environments, but for the domain, TLS and how many traces are taken", () => {
     const [local, production] = environments.map(({ config }) => shared(config));
     assert.deepEqual(production, local);
   });

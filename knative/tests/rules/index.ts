@@ -2,6 +2,7 @@ import type { Rule } from "../rule.ts";
 import { connections } from "./connections.ts";
 import { cronJobs } from "./cronjobs.ts";
 import { database } from "./database.ts";
+import { durability } from "./durability.ts";
 import { environment } from "./environment.ts";
 import { functions } from "./functions.ts";
 import { identity } from "./identity.ts";
@@ -24,11 +25,12 @@ import { schema } from "./schema.ts";
 import { secrets } from "./secrets.ts";
 import { servingConfig } from "./serving-config.ts";
 import { timeouts } from "./timeouts.ts";
+import { tls } from "./tls.ts";
 import { visibility } from "./visibility.ts";
 import { webhook } from "./webhook.ts";
 
 /** What holds for everything that is applied. */
-const general: readonly Rule[] = [schema, secrets, servingConfig];
+const general: readonly Rule[] = [schema, secrets, servingConfig, tls];
 
 /** What holds for the shop. */
 const ofTheShop: readonly Rule[] = [
@@ -36,6 +38,7 @@ const ofTheShop: readonly Rule[] = [
   cronJobs,
   database,
   databaseOwners,
+  durability,
   environment,
   functions,
   identity,

@@ -6,7 +6,7 @@ const owners = shop.filter(({ ownsData }) => ownsData).map(({ name }) => name);
 const hostRules = ["host sameuser all all scram-sha-256", `host all ${owners.toSorted().join(",")} all reject`];
 const rights = ["superuser", "createdb", "createrole", "replication", "bypassrls", "inRoles"] as const;
 
-/** Where CloudNativePG runs the server, it has a standby, and each owner logs in to its own database and no other. */
+/** Where CloudNativePG runs the server, each owner logs in to its own database and no other. */
 export const databaseOwners: Rule = {
   name: "owners",
   check: ({ manifests }) => [
@@ -33,9 +33,7 @@ function missing({ metadata }: Manifest, manifests: readonly Manifest[]): string
 }
 
 const faultsOf: Record<string, (spec: Spec) => (string | false)[]> = {
-  Cluster: ({ instances = 0, storage, postgresql, enableSuperuserAccess }) => [
-    instances < 2 && "nobody stands by for its one instance",
-    !storage?.size && "it has nowhere to keep its data",
+  Cluster: ({ postgresql, enableSuperuserAccess }) => [
     enableSuperuserAccess === true && "its superuser may come from outside",
     postgresql?.pg_hba?.join("\n") !== hostRules.join("\n") && `pg_hba should be "${hostRules.join('", "')}"`,
   ],
