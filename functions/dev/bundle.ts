@@ -3,7 +3,11 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildConfig, BunPlugin } from "bun";
 
-const common = { minify: true, external: ["pg-native", "pg-cloudflare"] } satisfies Partial<BuildConfig>;
+const common = {
+  minify: true,
+  external: ["pg-native", "pg-cloudflare"],
+  define: { "process.env.NODE_ENV": '"production"' }, // without it Bun makes the JSX of development
+} satisfies Partial<BuildConfig>;
 
 const folder = (name: string) => fileURLToPath(new URL(`../${name}/`, import.meta.url));
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
@@ -25,6 +25,23 @@ describe("the tag of an image's content", () => {
     assert.equal(new Set(tags).size, shop.length);
     for (const tag of tags) assert.match(tag, /^[0-9a-f]{12}$/);
     assert.deepEqual(await Promise.all(shop.map(({ name }) => contentTag(name))), tags);
+  });
+
+  it("changes with the Dockerfile", async () => {
+    const text = await readFile(new URL("../Dockerfile", import.meta.url), "utf8");
+    const folder = await mkdtemp(join(tmpdir(), "shop-dockerfile-"));
+    try {
+      const dockerfile = join(folder, "Dockerfile");
+      const tagWith = async (content: string) => {
+        await writeFile(dockerfile, content);
+        return contentTag("users", { dockerfile });
+      };
+      const tag = await contentTag("users");
+      assert.equal(await tagWith(text), tag);
+      assert.notEqual(await tagWith(`${text}# and a line more`), tag);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("changes with a byte, a name, a file more, and what moves from one file to the next", async () => {

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleBytecode } from "./bundle.ts";
 
-const dockerfile = fileURLToPath(new URL("../Dockerfile", import.meta.url));
+const ours = fileURLToPath(new URL("../Dockerfile", import.meta.url));
 
-/** A tag for a function's image that changes with what is in it, and with nothing else: the program, its SQL, the Dockerfile. */
-export async function contentTag(name: string): Promise<string> {
+/** A tag for a function's image that changes with its program, its SQL and the Dockerfile, but not with a base image that is another one under the same name. */
+export async function contentTag(name: string, { dockerfile = ours } = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "shop-content-"));
   try {
     await bundleBytecode(name, folder);

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { run } from "./run.ts";
 
 export type ImageOptions = {
   tag: string;
@@ -25,13 +26,16 @@ export function buildImage(name: string, { tag, command }: ImageOptions): string
   const { repository } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { repository: string };
   const values = { FUNCTION: name, VERSION: tag, REVISION: revision(40), SOURCE: repository };
   const buildArgs = Object.entries(values).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);
-  run([...command, ...buildArgs, "--tag", image, "--file", "functions/Dockerfile", "."], `build "${image}"`);
+  // Engines older than 23 take BuildKit only when they are told to.
+  const env = { ...process.env, DOCKER_BUILDKIT: "1" };
+  const args = [...buildArgs, "--tag", image, "--file", "functions/Dockerfile", "."];
+  run([...command, ...args], { action: `build "${image}"`, cwd: root, env });
   return image;
 }
 
 /** Runs a command with an image's name as its last argument. */
 export function pushImage(image: string, command: readonly string[]): void {
-  run([...command, image], `push "${image}"`);
+  run([...command, image], { action: `push "${image}"`, cwd: root });
 }
 
 /** The commit that is checked out, marked where files were changed since; outside of Git there is none. */
@@ -39,12 +43,4 @@ export function revision(digits = 7): string {
   const args = ["describe", "--always", "--dirty", "--exclude=*", `--abbrev=${digits}`];
   const { stdout, status } = spawnSync("git", args, { cwd: root, encoding: "utf8" });
   return status === 0 ? stdout.trim() : "unversioned";
-}
-
-function run([program = "", ...args]: string[], action: string): void {
-  // Engines older than 23 take BuildKit only when they are told to.
-  const env = { ...process.env, DOCKER_BUILDKIT: "1" };
-  const { status, error } = spawnSync(program, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
-  if (error) throw new Error(`Cannot ${action}: "${program}" cannot be run`, { cause: error });
-  if (status !== 0) throw new Error(`Cannot ${action}: "${program}" ended with exit code ${status}`);
 }

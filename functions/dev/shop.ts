@@ -8,8 +8,7 @@ export interface ShopFunction {
   peers: Readonly<Record<string, string>>;
 }
 
-/** From the edge inwards, which is also the order in which the ports close: a caller before those it calls. */
-export const shop: readonly ShopFunction[] = [
+const functions = [
   { name: "frontend", port: 8080, ownsData: false, peers: { GATEWAY_URL: "gateway" } },
   {
     name: "gateway",
@@ -20,4 +19,10 @@ export const shop: readonly ShopFunction[] = [
   { name: "orders", port: 3001, ownsData: true, peers: { INVENTORY_SERVICE_URL: "inventory" } },
   { name: "inventory", port: 3002, ownsData: true, peers: {} },
   { name: "users", port: 3003, ownsData: true, peers: {} },
-];
+] as const satisfies readonly ShopFunction[];
+
+/** From the edge inwards, which is also the order in which the ports close: a caller before those it calls. */
+export const shop: readonly ShopFunction[] = functions;
+
+export type FunctionName = (typeof functions)[number]["name"];
+export const functionNames: readonly FunctionName[] = functions.map(({ name }) => name);

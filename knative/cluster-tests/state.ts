@@ -1,4 +1,5 @@
 import { eventually } from "@shop/platform/testing";
+import { preparingJobs } from "../tools/manifests.ts";
 import type { Api, Condition, Meta } from "./api.ts";
 import { type Name, names, namespace } from "./environment.ts";
 
@@ -16,8 +17,7 @@ type Job = { metadata: Meta; status?: { conditions?: Condition[] } };
 type Autoscaled = { metadata: Meta; spec: { replicas: number }; status?: { replicas?: number } };
 
 const pollMs = 200;
-/** What has to be done before a function can be asked; a run of maintenance may fail, the next one makes up for it. */
-const preparing = encodeURIComponent("app.kubernetes.io/component in (migration, seed)");
+const preparing = encodeURIComponent(preparingJobs);
 const serving = `/apis/serving.knative.dev/v1/namespaces/${namespace}/services`;
 
 export async function serviceOf(api: Api, name: string): Promise<Served> {

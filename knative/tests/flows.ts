@@ -1,3 +1,4 @@
+import { functionNames } from "@shop/dev/shop";
 import type { Actor, Port } from "./network.ts";
 
 /** Who is outside of sre-lab, with the labels that its own manifests give it. */
@@ -22,7 +23,6 @@ export const ports: readonly Port[] = [
   ...(["9090", "9091", "9187", "12345", "12345/UDP"] as const),
 ];
 
-const functions = "frontend gateway orders inventory users".split(" ");
 const callers = ["frontend", "gateway", "orders", "orders settle"];
 const ingress = ["activator", "kourier", "kourier of the operator"];
 
@@ -37,11 +37,11 @@ export function expectedFlows(actors: readonly string[], { production }: { produ
   };
   add(actors, ["dns cache of the node"], ["53", "53/UDP"]);
   add(actors, ["dns"], ["53", "53/UDP"]);
-  add(ingress, functions, ["8012", "8112"]);
-  add(["autoscaler"], functions, ["9090"]);
-  add(["prometheus"], functions, ["8080"]);
+  add(ingress, functionNames, ["8012", "8112"]);
+  add(["autoscaler"], functionNames, ["9090"]);
+  add(["prometheus"], functionNames, ["8080"]);
   add(callers, ["kourier", "kourier of the operator"], ["8081"]);
-  add([...functions, "orders settle"], ["collector"], ["4318"]);
+  add([...functionNames, "orders settle"], ["collector"], ["4318"]);
   add(ownersAndJobs(actors), ["postgres"], ["5432"]);
   if (production) {
     add(["cloudnative-pg", "postgres"], ["postgres"], ["5432", "8000"]);

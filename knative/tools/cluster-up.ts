@@ -3,13 +3,14 @@ import { contentTag } from "@shop/dev/content";
 import { buildCommand, buildImage, pushImage, words } from "@shop/dev/images";
 import { checkVersion, configureServing, currentCluster, installKnative, kindCluster, pushCommand } from "./cluster.ts";
 import type { Kubectl } from "./kubectl.ts";
-import { copyManifests, managedBy, names, namespace } from "./manifests.ts";
+import { copyManifests, managedBy, names, namespace, preparingJobs } from "./manifests.ts";
 
 const usage = `Starts the shop on Knative: a kind cluster "sre-lab" with Knative, the five images, everything in it. Again: what has changed.
 
   bun run cluster:up [options]
 
-  --existing          takes the cluster of KUBECONFIG, which has Knative, in place of one of kind
+  --existing          takes the cluster of KUBECONFIG, which has Knative, in place of one of kind;
+                      Knative and its configuration stay as they are
   --push <command>    brings an image, its last argument, to the cluster ("${pushCommand}")
   --build <command>   builds an image ("docker build"), such as "docker build --network host"
   --help              this text
@@ -20,7 +21,7 @@ const usage = `Starts the shop on Knative: a kind cluster "sre-lab" with Knative
 `;
 
 const inNamespace = `--namespace=${namespace}`;
-const preparing = "--selector=app.kubernetes.io/component in (migration, seed)";
+const preparing = `--selector=${preparingJobs}`;
 
 try {
   const { values } = parseArgs({
@@ -72,8 +73,10 @@ async function start(kubectl: Kubectl, foreign: string[], { existing, push, buil
     pushImage(buildImage(name, { tag, command: build }), push);
     await manifests.setTag(tag, [name]);
   }
-  if (!existing) installKnative(kubectl);
-  configureServing(kubectl);
+  if (!existing) {
+    installKnative(kubectl);
+    configureServing(kubectl);
+  }
   // A Job that has failed would be waited for, and never run again.
   kubectl.run(["delete", "job", preparing, "--field-selector=status.successful=0", inNamespace]);
   kubectl.run(["apply", "--kustomize", `${manifests.environments}/local`]);

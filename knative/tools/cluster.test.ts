@@ -37,10 +37,10 @@ const installs = [
   "apply --filename knative/tools/service.yaml",
   "wait --for=condition=Available deployment --all --namespace=knative-serving --timeout=300s",
   "wait --for=condition=Available deployment --all --namespace=kourier-system --timeout=300s",
+  "apply --server-side --field-manager=shop --kustomize knative/serving/local",
 ];
 const preparing = "--selector=app.kubernetes.io/component in (migration, seed)";
 const starts = [
-  "apply --server-side --field-manager=cluster-up --kustomize knative/serving/local",
   `delete job ${preparing} --field-selector=status.successful=0 --namespace=sre-lab`,
   "apply --kustomize COPY/environments/local",
   "wait --for=condition=Ready ksvc --all --namespace=sre-lab --timeout=300s",
@@ -94,7 +94,7 @@ describe("cluster:up", () => {
     }
   });
 
-  it("--existing starts it on the current context, by the given commands", () => {
+  it("--existing starts it on the current context, by the given commands, and leaves Serving as it is", () => {
     done(theirs);
     assert.deepEqual(theirs.calls, onTheirs("docker buildx build", "docker push"));
   });
@@ -121,7 +121,7 @@ describe("cluster:up", () => {
       'Cannot start the shop: there is a namespace "sre-lab" that cluster:up did not make': {
         [foreign]: "echo namespace/default; echo namespace/sre-lab",
       },
-      'Cannot run "kubectl --context=theirs get namespaces --selector=app.kubernetes.io/managed-by!=shop-cluster-up --output=name": it ended with exit code 7':
+      'Cannot run "kubectl --context=theirs get namespaces --selector=app.kubernetes.io/managed-by!=shop-cluster-up --output=name": "kubectl" ended with exit code 7':
         { [foreign]: "exit 7" },
     };
     for (const [error, answers] of Object.entries(refusals)) {
@@ -136,7 +136,7 @@ describe("cluster:up", () => {
     const failing = {
       "docker build *": 'Cannot build "dev.local/frontend:TAG": "docker" ended with exit code 1',
       "kind load *": 'Cannot push "dev.local/frontend:TAG": "kind" ended with exit code 1',
-      "kubectl * wait *ksvc*": `Cannot run "${ofTheirs.at(-3)}": it ended with exit code 1`,
+      "kubectl * wait *ksvc*": `Cannot run "${ofTheirs.at(-3)}": "kubectl" ended with exit code 1`,
     };
     for (const [pattern, message] of Object.entries(failing)) {
       const answers = { ...cluster, [pattern]: "exit 1" };
@@ -168,34 +168,33 @@ describe("cluster:down", () => {
     assert.deepEqual(outcome.calls, ["kind delete cluster --name sre-lab"]);
   });
 
-  it("--existing deletes what cluster:up marked and takes its keys of Serving back, however far that came", async () => {
+  it("--existing deletes the namespaces that cluster:up marked, and nothing else", async () => {
     const outcome = await withFakes("down", ["--existing"], { answers: cluster });
     done(outcome);
     assert.deepEqual(outcome.calls, [
       "kubectl config current-context",
-      ...on("theirs", [
-        "delete namespace --selector=app.kubernetes.io/managed-by=shop-cluster-up --timeout=300s",
-        "kustomize knative/serving/local",
-        "apply --server-side --field-manager=cluster-up --filename=-",
-      ]),
+      ...on("theirs", ["delete namespace --selector=app.kubernetes.io/managed-by=shop-cluster-up --timeout=300s"]),
     ]);
-    const { kind, items } = JSON.parse(outcome.input);
-    assert.equal(kind, "List");
-    const maps = ["autoscaler", "domain", "features", "network", "observability"];
-    assert.deepEqual(
-      items,
-      maps.map((map) => ({
-        apiVersion: "v1",
-        kind: "ConfigMap",
-        metadata: { name: `config-${map}`, namespace: "knative-serving" },
-      })),
-    );
   });
 
   it("that fails says where", async () => {
     const answers = { ...cluster, "kubectl * delete *": "exit 1" };
     const { code, error } = await withFakes("down", ["--existing"], { answers });
     assert.equal(code, 1);
-    assert.match(error, /^Cannot run "kubectl --context=theirs delete namespace .*": it ended with exit code 1$/);
+    assert.match(
+      error,
+      /^Cannot run "kubectl --context=theirs delete namespace .*": "kubectl" ended with exit code 1$/,
+    );
   });
+});
+
+describe("--help", () => {
+  for (const command of ["up", "down"] as const) {
+    it(`of cluster:${command} says how it is called, and calls nothing`, async () => {
+      const outcome = await withFakes(command, ["--help"], { answers: cluster });
+      done(outcome);
+      assert.match(outcome.output, new RegExp(`^  bun run cluster:${command} .*^  --existing `, "ms"));
+      assert.deepEqual(outcome.calls, []);
+    });
+  }
 });

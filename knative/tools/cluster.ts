@@ -1,7 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { parseAllDocuments } from "yaml";
+import { read, run } from "@shop/dev/run";
 import { type Kubectl, kubectlOn } from "./kubectl.ts";
-import { read, run } from "./run.ts";
 
 const name = "sre-lab";
 const knative = "1.23.0";
@@ -15,25 +14,22 @@ const releases = [
   release("-extensions/net-kourier", "kourier.yaml"),
 ];
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-const serving = path("../serving/local");
-/** Whose keys of Serving's ConfigMaps are ours, so that another owner's are neither taken nor lost. */
-const owner = ["--server-side", "--field-manager=cluster-up"];
 
 /** What brings an image to the nodes of the kind cluster. */
 export const pushCommand = `kind load docker-image --name ${name}`;
 
 /** The cluster of KUBECONFIG's current context. */
-export const currentCluster = (): Kubectl => kubectlOn(read("kubectl", ["config", "current-context"]).trim());
+export const currentCluster = (): Kubectl => kubectlOn(read(["kubectl", "config", "current-context"]).trim());
 
 /** The kind cluster, which is made unless it is there. */
 export function kindCluster(): Kubectl {
-  const isThere = read("kind", ["get", "clusters"]).split("\n").includes(name);
-  if (isThere) run("kind", ["export", "kubeconfig", "--name", name]);
-  else run("kind", ["create", "cluster", "--name", name, "--config", path("./kind.yaml")]);
+  const isThere = read(["kind", "get", "clusters"]).split("\n").includes(name);
+  if (isThere) run(["kind", "export", "kubeconfig", "--name", name]);
+  else run(["kind", "create", "cluster", "--name", name, "--config", path("./kind.yaml")]);
   return kubectlOn(`kind-${name}`);
 }
 
-export const deleteKindCluster = (): void => void run("kind", ["delete", "cluster", "--name", name]);
+export const deleteKindCluster = (): void => run(["kind", "delete", "cluster", "--name", name]);
 
 /** Throws on a cluster that is too old for Knative. */
 export function checkVersion(kubectl: Kubectl): void {
@@ -60,15 +56,7 @@ export function installKnative(kubectl: Kubectl): void {
   }
 }
 
-/** Serving's own configuration, where we are its owner; fails where another one is. */
-export const configureServing = (kubectl: Kubectl): void => kubectl.run(["apply", ...owner, "--kustomize", serving]);
-
-/** Takes back {@link configureServing}, if it ever was: an apply without a key that was ours removes it. */
-export function unconfigureServing(kubectl: Kubectl): void {
-  const items = parseAllDocuments(kubectl.read(["kustomize", serving])).map((document) => {
-    const { apiVersion, kind, metadata } = document.toJS();
-    return { apiVersion, kind, metadata };
-  });
-  const list = { apiVersion: "v1", kind: "List", items };
-  kubectl.run(["apply", ...owner, "--filename=-"], JSON.stringify(list));
+/** Gives Serving its configuration, whose keys have an owner of their own: the next installation leaves them alone. */
+export function configureServing(kubectl: Kubectl): void {
+  kubectl.run(["apply", "--server-side", "--field-manager=shop", "--kustomize", path("../serving/local")]);
 }

@@ -2,13 +2,15 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type FunctionName as Name, functionNames as names } from "@shop/dev/shop";
 import { parseAllDocuments } from "yaml";
 
+export { type Name, names };
 export const namespace = "sre-lab";
-export const names = ["frontend", "gateway", "orders", "inventory", "users"] as const;
 /** The label of the namespaces that `cluster:up` made, and `cluster:down` may delete. */
 export const managedBy = { key: "app.kubernetes.io/managed-by", value: "shop-cluster-up" };
-export type Name = (typeof names)[number];
+/** A selector of the jobs that have to be done before a function can be asked; a run of maintenance may fail, the next one makes up for it. */
+export const preparingJobs = "app.kubernetes.io/component in (migration, seed)";
 
 /** A copy of the manifests, to be changed before it is applied. */
 export type Manifests = AsyncDisposable & {

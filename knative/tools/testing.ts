@@ -7,13 +7,12 @@ import { fileURLToPath } from "node:url";
 /** What a command of the tools did on a machine whose kind, kubectl and docker are not real. */
 export type Outcome = {
   code: number | null;
+  output: string;
   error: string;
   /** Every call of such a program; a tag, a folder and what a build is told about its image are left out. */
   calls: string[];
   /** What kustomize makes of the folder that was applied. */
   applied: string;
-  /** What was applied from standard input. */
-  input: string;
   /** What is left in the folder for temporary files. */
   left: string[];
 };
@@ -34,7 +33,6 @@ export async function withFakes(command: "up" | "down", args: string[], { answer
   const cases = {
     ...answers,
     "kubectl *kustomize *": `${kustomize} | tee "${folder}/applied"`,
-    "kubectl * --filename=-": `cat >"${folder}/input"`,
   };
   const branches = Object.entries(cases).map(([pattern, action]) => `${quoted(pattern)}) ${action} ;;`);
   try {
@@ -51,7 +49,8 @@ esac
       await writeFile(join(folder, "bin", name), script);
       await chmod(join(folder, "bin", name), 0o755);
     }
-    const { status, stderr } = spawnSync(process.execPath, [`${root}knative/tools/cluster-${command}.ts`, ...args], {
+    const program = `${root}knative/tools/cluster-${command}.ts`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
       encoding: "utf8",
       env: {
         ...process.env,
@@ -63,10 +62,10 @@ esac
     });
     return {
       code: status,
+      output: stdout,
       error: stderr.trim(),
       calls: (await text("calls")).split("\n").filter(Boolean).map(short),
       applied: await text("applied"),
-      input: await text("input"),
       left: await readdir(join(folder, "tmp")),
     };
   } finally {
