@@ -1,7 +1,7 @@
-import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "@shop/dev/run";
 
 /** The migration that a later image brings along. */
 export const laterMigration = "002_later";
@@ -15,9 +15,7 @@ export async function addMigration(image: string, build: readonly string[]): Pro
       "-- Up Migration\ncreate table later (id integer primary key);\n",
     );
     await writeFile(join(folder, "Dockerfile"), `FROM ${image}\nCOPY ${laterMigration}.sql /app/migrations/\n`);
-    const [program = "", ...args] = [...build, "--quiet", "--tag", image, folder];
-    const { status } = spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"] });
-    if (status !== 0) throw new Error(`Cannot add a migration to "${image}": exit code ${status}`);
+    run([...build, "--quiet", "--tag", image, folder], { action: `add a migration to "${image}"` });
   } finally {
     await rm(folder, { recursive: true });
   }
