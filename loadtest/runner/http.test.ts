@@ -82,6 +82,7 @@ describe("a request", () => {
     assert.deepEqual([reply.status, reply.error_code, reply.body], [0, 1212, null]);
     assert.equal(value("http_req_failed", "rate"), 1);
     assert.equal(value("http_reqs", "count"), 1);
+    assert.deepEqual([value("data_sent", "count"), value("data_received", "count")], [0, 0]);
     assert.match(`${warnings}`, /^Request failed: .*ECONNREFUSED/);
   });
 
