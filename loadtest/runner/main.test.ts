@@ -38,7 +38,7 @@ function start(args: string[]) {
     });
   }
   const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...said })));
-  return { child, ended };
+  return { child, said, ended };
 }
 
 let scripts = 0;
@@ -97,9 +97,44 @@ describe("the runner's exit code", () => {
     ]);
     await eventually("both users wait for an answer", () => asked.filter((url) => url === "/never").length === 2);
     child.kill("SIGINT");
+    child.kill("SIGTERM"); // the first one again: to a group, and passed on
     assert.equal((await ended).code, 105);
     assert.match((await ended).stderr, /0 iterations complete \(0.0\/s\), 2 interrupted/);
+    assert.match((await ended).stderr, /^Cannot finish "script-\d+": a signal has ended it$/m);
     assert.match((await ended).stdout, /vus_max/);
+  });
+
+  it("is 105 at once after a second signal, however long the script still takes", async () => {
+    const slow = `import { sleep } from "k6";${simple({}, "/never")}\nexport const teardown = () => sleep(50);`;
+    const { child, ended } = start(["run", "-e", `URL=${server.url}`, await script(slow)]);
+    const before = asked.length;
+    await eventually("both users wait for an answer", () => asked.length === before + 2);
+    await eventually("the runner is gone", () => child.exitCode !== null || !child.kill("SIGINT"));
+    const { code, stdout } = await ended;
+    assert.deepEqual([code, stdout], [105, ""]);
+  });
+
+  it("is 105 after a signal, even where the script is caught in an endless loop", { timeout: 20_000 }, async () => {
+    const loop = simple({}).replace(/async .*;/, '() => { console.log("looping"); while (true) {} };');
+    const path = await script(loop);
+    const both = (["SIGINT", "SIGTERM"] as const).map(async (signal) => {
+      const { child, said, ended } = start(["run", path]);
+      await eventually("it loops", () => said.stderr === "looping\n");
+      child.kill(signal);
+      const { code, stderr } = await ended;
+      assert.equal(code, 105);
+      assert.match(
+        stderr,
+        /^Cannot finish "script-\d+": it does not answer, as in an endless loop; its figures are lost$/m,
+      );
+    });
+    await Promise.all(both);
+  });
+
+  it("is 107 when the script ends the runner, which k6 has no way for", async () => {
+    const { code, stderr } = await run(`${simple({})}\nexport const setup = () => process.exit(0);`);
+    assert.equal(code, 107);
+    assert.match(stderr, /^Cannot finish "script-\d+": its thread has ended$/m);
   });
 
   it("is 107 when the script itself fails", async () => {
@@ -121,6 +156,29 @@ it("says when the runner itself was late, for then its figures are not the serve
     stderr,
     /^The runner itself was late: one iteration in twenty began more than \d{3,} ms after its time$/m,
   );
+});
+
+it("tells what a script throws where nobody can catch it, and keeps the figures", async () => {
+  const source = `
+    import { sleep } from "k6";
+    export const options = { scenarios: { one: { executor: "per-vu-iterations", iterations: 2 } } };
+    export default async () => {
+      setTimeout(() => { throw new Error("in a timer"); });
+      void Promise.reject("in a promise");
+      await sleep(0.01);
+    };
+  `;
+  const { code, stdout, stderr } = await run(source);
+  assert.equal(code, 0);
+  assert.match(stderr, /^2 times: in a timer$/m);
+  assert.match(stderr, /^2 times: in a promise$/m);
+  assert.match(stdout, /^ +iterations\.+: 2 /m);
+});
+
+it("leaves stdout to the summary: a script's console goes to stderr, as in k6", async () => {
+  const { stdout, stderr } = await run(`${simple({})}\nconsole.log("read", { by: "k6" });`);
+  assert.match(stderr, /^read \{ by: 'k6' \}$/m);
+  assert.doesNotMatch(stdout, /read/);
 });
 
 describe("a script that the runner cannot run", () => {
@@ -212,5 +270,45 @@ describe("a summary", () => {
     assert.equal(stdout, "on stdout 10");
     assert.match(stderr, /^on stderr$/m);
     assert.equal(await readFile(file, "utf8"), "in a file");
+  });
+
+  for (const [what, own, message] of [
+    ["throws", '() => { throw "no figures"; }', /^Cannot use the script's own summary: no figures$/m],
+    ["answers no object", '() => "text"', / summary: "handleSummary" should answer an object, not string$/m],
+    ["takes too long", "() => new Promise(() => {})", / summary: "handleSummary" took longer than 50 ms$/m],
+    ["answers nothing", "() => {}", /^(?!Cannot)/],
+  ] as const) {
+    it(`is the usual one where handleSummary ${what}; the exit code is the run's, as in k6`, async () => {
+      const file = join(folder, `${what}.json`);
+      const limited = source.replace("scenarios", 'handleSummaryTimeout: "50ms", scenarios');
+      const ended = await run(`${limited}\nexport const handleSummary = ${own};`, "-e", `SUMMARY=${file}`);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.match(ended.stderr, message);
+      assert.match(ended.stdout, /^ +http_reqs\.+: 10 /m);
+      assert.equal(JSON.parse(await readFile(file, "utf8")).metrics.http_reqs.values.count, 10);
+    });
+  }
+
+  it("that cannot be written is told, and the rest of it is given out all the same", async () => {
+    const own = `export const handleSummary = () => ({ ${JSON.stringify(folder)}: "x", number: 1, stdout: "the rest" });`;
+    const { code, stdout, stderr } = await run(source.replace("max<=9", "max<9") + own);
+    assert.deepEqual([code, stdout], [99, "the rest"]);
+    assert.match(stderr, /^Cannot write the summary to ".*loadtest-.*": EISDIR/m);
+    assert.match(stderr, /^Cannot write the summary to "number": should be text, not number$/m);
+    assert.match(stderr, /^Threshold crossed: own/m);
+  });
+
+  it("arrives whole, however late it is read", async () => {
+    const own = 'export const handleSummary = () => ({ stdout: "x".repeat(300_000) });';
+    const path = await script(source.replace("max<=9", "max<9") + own);
+    const child = spawn(process.execPath, [main, "run", "-e", `URL=${server.url}`, path], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    await eventually("the last line is there", () => /Threshold crossed/.test(stderr));
+    assert.equal((await child.stdout.toArray()).join("").length, 300_000);
   });
 });

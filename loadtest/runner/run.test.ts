@@ -64,7 +64,8 @@ describe("an arrival rate", () => {
     assert.equal(run.value("vus_max", "value"), 5);
     const { complete, interrupted, dropped } = run.progress();
     assert.deepEqual({ complete, interrupted, dropped }, { complete: 0, interrupted: 5, dropped: 45 });
-    assert.equal(run.value("http_reqs", "count"), 0);
+    for (const metric of ["iterations", "http_reqs"]) assert.equal(run.value(metric, "count"), 0, metric);
+    assert.equal(run.value("iteration_duration", "count"), 0);
   });
 
   it("uses its users in turn, and each keeps its connection", async () => {
@@ -220,6 +221,43 @@ describe("a run", () => {
     run.stop();
     await ended;
     assert.equal(run.progress().interrupted, 3);
+  });
+
+  it("ends within setup when it is stopped there, without an iteration and without teardown", async () => {
+    const begun: string[] = [];
+    const run = prepare({ scenarios: { a: perVu() } }, ({ sleep }) => ({
+      async setup() {
+        begun.push("setup");
+        await sleep(3_600);
+      },
+      default: () => void begun.push("default"),
+      teardown: () => void begun.push("teardown"),
+    }));
+    const ended = run.start();
+    await eventually("it has begun", () => begun.length > 0);
+    run.stop();
+    assert.equal((await ended).error, undefined);
+    assert.deepEqual(begun, ["setup"]);
+  });
+
+  it("has its teardown also when it is stopped", async () => {
+    let tornDown = false;
+    let asleep = false;
+    const run = prepare({ scenarios: { a: perVu() } }, ({ sleep }) => ({
+      default() {
+        asleep = true;
+        return sleep(3_600);
+      },
+      async teardown() {
+        await sleep(0.001);
+        tornDown = true;
+      },
+    }));
+    const ended = run.start();
+    await eventually("an iteration is under way", () => asleep);
+    run.stop();
+    await ended;
+    assert.ok(tornDown);
   });
 
   it("counts each check, and a check whose function throws as failed", async () => {
