@@ -125,7 +125,6 @@ export function exchange(asked: ExchangeRequest): Promise<Exchange> {
       reply.on("error", fail);
       reply.on("end", () => {
         const { statusCode: status = 0, statusMessage: statusText = "" } = reply;
-        if (!reply.complete) return fail(Object.assign(new Error("unexpected EOF"), { code: "ECONNRESET" }));
         settle({
           status,
           statusText: `${status} ${statusText}`,

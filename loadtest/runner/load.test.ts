@@ -13,8 +13,8 @@ let folder: string;
 
 /** A k6 that shows what it was given; with stdin it waits there for a signal, and shows that. */
 const k6 = `#!/bin/sh
-for arg; do echo "$arg"; done
 for name in INT TERM HUP; do trap "echo $name; exit 42" $name; done
+for arg; do echo "$arg"; done
 read -r _
 exit 42
 `;

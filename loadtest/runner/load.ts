@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { readVariables } from "./variables.ts";
@@ -76,7 +75,7 @@ async function main(args: string[]): Promise<number> {
     ...knownVariables(scenario, values.env),
     ...(values.target !== undefined && { TARGET: readTarget(values.target) }),
     ...(values.host !== undefined && { HOST: values.host }),
-    ...(values.summary !== undefined && { SUMMARY: resolve(values.summary) }),
+    ...(values.summary !== undefined && { SUMMARY: values.summary }),
   };
   const { name, command } = chooseEngine();
   const given = { ...process.env, ...env };

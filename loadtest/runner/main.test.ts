@@ -29,8 +29,11 @@ after(async () => {
 type Ended = { code: number | null; stdout: string; stderr: string };
 
 /** Starts the runner as a process; `ended` when it is gone. */
-function start(args: string[]) {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+function start(args: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const said = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].on("data", (text) => {
@@ -66,7 +69,7 @@ describe("the runner's exit code", () => {
     const { code, stdout, stderr } = await run(simple({ http_reqs: ["count==4"], http_req_failed: ["rate==0"] }));
     assert.equal(code, 0, stderr);
     assert.match(stdout, /✓ 'count==4' count=4/);
-    assert.doesNotMatch(stderr, /crossed/);
+    assert.doesNotMatch(stderr, /crossed|late/);
   });
 
   it("is 99 when one is crossed, which it names with what it saw", async () => {
@@ -114,7 +117,9 @@ describe("the runner's exit code", () => {
     assert.deepEqual([code, stdout], [105, ""]);
   });
 
-  it("is 105 after a signal, even where the script is caught in an endless loop", { timeout: 20_000 }, async () => {
+  it("is 105 after a signal, with the figures unless the script is in an endless loop", {
+    timeout: 20_000,
+  }, async () => {
     const loop = simple({}).replace(/async .*;/, '() => { console.log("looping"); while (true) {} };');
     const path = await script(loop);
     const both = (["SIGINT", "SIGTERM"] as const).map(async (signal) => {
@@ -128,6 +133,14 @@ describe("the runner's exit code", () => {
         /^Cannot finish "script-\d+": it does not answer, as in an endless loop; its figures are lost$/m,
       );
     });
+    const slow = `import { sleep } from "k6";${simple({}, "/never")}\nexport const teardown = () => sleep(6);`;
+    const { child, ended } = start(["run", "-e", `URL=${server.url}`, await script(slow)]);
+    const before = asked.length;
+    await eventually("both users wait for an answer", () => asked.length === before + 2);
+    child.kill("SIGTERM");
+    const { code, stdout } = await ended;
+    assert.equal(code, 105);
+    assert.match(stdout, /vus_max/);
     await Promise.all(both);
   });
 
@@ -150,8 +163,11 @@ it("says when the runner itself was late, for then its figures are not the serve
       executor: "constant-arrival-rate", rate: 100, duration: "300ms", preAllocatedVUs: 30 } } };
     export default () => { const start = Date.now(); while (Date.now() - start < 30); };
   `;
-  const { code, stderr } = await run(busy);
+  const file = join(folder, "busy.json");
+  const { code, stderr } = await run(busy, "-e", `SUMMARY=${file}`);
   assert.equal(code, 0);
+  const { metrics } = JSON.parse(await readFile(file, "utf8"));
+  assert.ok(metrics.iteration_duration.values.min < metrics.runner_start_lag.values.max, "counted from its begin");
   assert.match(
     stderr,
     /^The runner itself was late: one iteration in twenty began more than \d{3,} ms after its time$/m,
@@ -164,8 +180,8 @@ it("tells what a script throws where nobody can catch it, and keeps the figures"
     export const options = { scenarios: { one: { executor: "per-vu-iterations", iterations: 2 } } };
     export default async () => {
       setTimeout(() => { throw new Error("in a timer"); });
-      void Promise.reject("in a promise");
       await sleep(0.01);
+      void Promise.reject("in a promise");
     };
   `;
   const { code, stdout, stderr } = await run(source);
@@ -173,6 +189,12 @@ it("tells what a script throws where nobody can catch it, and keeps the figures"
   assert.match(stderr, /^2 times: in a timer$/m);
   assert.match(stderr, /^2 times: in a promise$/m);
   assert.match(stdout, /^ +iterations\.+: 2 /m);
+});
+
+it("hands the environment on to the script, and -e before it", async () => {
+  const path = await script("throw [__ENV.FIRST, __ENV.SECOND].join();");
+  const { stderr } = await start(["run", "-e", "SECOND=e=2", path], { FIRST: "1", SECOND: "2" }).ended;
+  assert.match(stderr, /: 1,e=2$/m);
 });
 
 it("leaves stdout to the summary: a script's console goes to stderr, as in k6", async () => {
@@ -211,19 +233,24 @@ describe("a script that the runner cannot run", () => {
     });
   }
 
-  it("is missing, or the command line is wrong: 104 too", async () => {
-    for (const args of [
-      ["run", join(folder, "no.ts")],
+  for (const [what, args, message] of [
+    ["a file that is not there", ["run", "/no.ts"], /^Cannot run "no.ts": Cannot find module '\/no.ts'$/],
+    [
+      "another command",
       ["walk", "x.ts"],
-      ["run"],
-      ["run", "-e", "A", "x.ts"],
-      ["run", "--vus", "1", "x"],
-    ]) {
-      const { code, stderr } = await start(args).ended;
-      assert.equal(code, 104, `${args}`);
-      assert.notEqual(stderr, "");
-    }
-  });
+      /^Cannot read the command line "walk x.ts": should be run \[-e NAME=value\] /,
+    ],
+    ["no script", ["run"], /^Cannot read the command line "run": /],
+    ["two", ["run", "x.ts", "y.ts"], /^Cannot read the command line "run x.ts y.ts": /],
+    ["a variable without a value", ["run", "-e", "A", "x.ts"], /^Cannot read -e "A": should be NAME=value$/],
+    ["another option", ["run", "--vus", "1", "x.ts"], /^Unknown option '--vus'/],
+  ] as const) {
+    it(`${what}: 104 too`, async () => {
+      const { code, stderr } = await start([...args]).ended;
+      assert.match(stderr.trim(), message);
+      assert.equal(code, 104);
+    });
+  }
 });
 
 describe("a summary", () => {
@@ -234,12 +261,12 @@ describe("a summary", () => {
     const own = new Trend("own", true);
     export const options = {
       scenarios: { one: { executor: "per-vu-iterations", iterations: 10 } },
-      thresholds: { "own{which:odd}": ["max<=9"] },
+      thresholds: { "own{which:odd}": ["max<=9"], "http_reqs{status:500}": ["count==0"] },
       summaryTrendStats: ["avg", "p(99)"],
     };
     export const setup = () => ({ vu: __VU });
     export default async () => {
-      check(await http.get(__ENV.URL), { answered: ({ status }) => status === 200 });
+      check(await http.get(__ENV.URL), { answered: ({ status }) => status === 200 && __VU === 1 });
       own.add(__ITER, { which: __ITER % 2 === 0 ? "even" : "odd" });
     };
   `;
@@ -253,10 +280,13 @@ describe("a summary", () => {
     assert.deepEqual(data.metrics.own, { type: "trend", contains: "time", values: { avg: 4.5, "p(99)": 8.91 } });
     assert.deepEqual(data.metrics["own{which:odd}"]?.thresholds, { "max<=9": { ok: true } });
     assert.deepEqual(data.metrics["own{which:odd}"]?.values, { avg: 5, "p(99)": 8.92 });
-    assert.equal(data.metrics.http_reqs?.values.count, 10);
+    const { testRunDurationMs } = data.state;
+    assert.deepEqual(data.metrics.http_reqs?.values, { count: 10, rate: 10_000 / testRunDurationMs });
+    assert.deepEqual(data.metrics["http_reqs{status:500}"]?.values, { count: 0, rate: 0 });
+    assert.equal(data.metrics.dropped_iterations, undefined, "nobody asked for it");
+    assert.deepEqual(data.metrics.vus?.values, { value: 1, min: 1, max: 1 });
     assert.deepEqual(data.metrics.http_req_failed?.values, { rate: 0, passes: 0, fails: 10 });
     assert.deepEqual(data.setup_data, { vu: 0 });
-    assert.ok(data.state.testRunDurationMs > 0);
     assert.match(stdout, /^ +✓ answered$/m);
     assert.match(stdout, /^ +own\.+: avg=4.5ms p\(99\)=8.91ms$/m);
     assert.match(stdout, /^ +\{ which:odd \}\.+: avg=5ms p\(99\)=8.92ms$/m);
