@@ -169,6 +169,8 @@ describe("a request", () => {
     assert.deepEqual(seen, ["POST /1", "POST /2", "POST /3", "GET /4"]);
     assert.deepEqual([reply.status, reply.url], [200, `${server.url}/4`]);
     assert.equal(value("http_reqs", "count"), 4);
+    await once((http) => http.request("HEAD", `${server.url}/3`));
+    assert.deepEqual(seen.slice(-2), ["HEAD /3", "HEAD /4"]);
     assert.equal((await once((http) => http.get(`${server.url}/1`, { redirects: 0 }))).reply.status, 307);
     assert.equal((await once((http) => http.get(`${server.url}/1`), { maxRedirects: 1 })).reply.url, `${server.url}/2`);
   });

@@ -111,9 +111,9 @@ function readTarget(text: string): string {
 
 /** Runs it to its end. At a terminal Ctrl-C reaches it by itself, and twice is too often for k6; all else it gets from us. */
 async function run(command: string[]): Promise<number> {
-  const child = Bun.spawn(command, { stdio: ["inherit", "inherit", "inherit"] });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY) || child.kill(signal));
   }
+  const child = Bun.spawn(command, { stdio: ["inherit", "inherit", "inherit"] });
   return await child.exited;
 }

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { eventually, listen } from "@shop/platform/testing";
 import { perVu, prepare } from "./testing.ts";
 
-type Http = Parameters<Parameters<typeof prepare>[1]>[0]["http"];
+type Modules = Parameters<Parameters<typeof prepare>[1]>[0];
 
 const ok: RequestListener = (_, reply) => void reply.end("ok");
 
@@ -230,6 +230,22 @@ describe("a run", () => {
     }));
     assert.equal((await run.start()).error?.message, "no shop");
     assert.equal(run.progress().complete, 0);
+  });
+
+  it("checks, asks and waits within its functions only", () => {
+    for (const [name, call] of [
+      ["check", ({ check }: Modules) => check(1, {})],
+      ["sleep", ({ sleep }: Modules) => sleep(1)],
+      ["http.get", ({ http }: Modules) => http.get("http://127.0.0.1:1")],
+    ] as const) {
+      const atTheTop = (modules: Modules) => {
+        call(modules);
+        return { default: () => {} };
+      };
+      assert.throws(() => prepare({ scenarios: { a: perVu() } }, atTheTop), {
+        message: `Cannot call "${name}": only an iteration, setup and teardown can`,
+      });
+    }
   });
 
   it("takes numbers only for a metric, and new metrics only at the top", async () => {
@@ -475,11 +491,11 @@ describe("a run", () => {
 
   it("ends at what the runner does not have, also within an iteration, and also where the script catches it", async () => {
     for (const [work, message] of [
-      [(http: Http) => void (http as unknown as { batch(): void }).batch(), /^Cannot use "batch" of/],
-      [(http: Http) => http.asyncRequest("GET", "ftp://x").catch(() => {}), /^Cannot ask "ftp:/],
+      [({ http }: Modules) => void (http as unknown as { batch(): void }).batch(), /^Cannot use "batch" of/],
+      [({ http }: Modules) => http.asyncRequest("GET", "ftp://x").catch(() => {}), /^Cannot ask "ftp:/],
     ] as const) {
-      const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, ({ http }) => ({
-        default: () => work(http),
+      const run = prepare({ scenarios: { a: perVu({ iterations: 2 }) } }, (modules) => ({
+        default: () => work(modules),
       }));
       const { error } = await run.start();
       assert.match(`${error?.message}`, message);

@@ -29,8 +29,9 @@ export async function loadScript(path: string, { modules, env, current, print }:
     open: { value: notImplemented("open") },
     console: { value: consoleOf(print) },
   });
-  const { options, ...exported } = await import(resolve(path)).catch((error: unknown) => {
-    throw new Error(`Cannot run "${basename(path)}": ${explain(asError(error))}`);
+  const { options, ...exported } = await import(resolve(path)).catch((thrown: unknown) => {
+    const first = thrown instanceof AggregateError ? thrown.errors[0] : thrown;
+    throw new Error(`Cannot run "${basename(path)}": ${explain(asError(first))}`);
   });
   const functions = Object.entries(exported).filter((entry): entry is [string, Functions[string]] => {
     return typeof entry[1] === "function";
