@@ -282,45 +282,45 @@ describe("a run", () => {
     assert.equal(run.value("iterations", "count"), 2);
   });
 
-  it("ends at once when a threshold that aborts is crossed, which it stays whatever comes after", async () => {
-    const scenarios = { a: perVu({ iterations: 1_000_000 }) };
-    const thresholds = {
-      checks: ["rate<1", { threshold: "rate>0.5", abortOnFail: true, delayAbortEval: "100ms" }],
-    };
-    const run = prepare({ scenarios, thresholds }, ({ check, sleep }) => ({
-      async default() {
-        check(0, { fails: false });
-        await sleep(0.01);
+  it("ends at once when a threshold that aborts is crossed, and goes on when none, not yet, or without a sample", async () => {
+    const aborting = (threshold: string, delayAbortEval = "0s") => ({ threshold, abortOnFail: true, delayAbortEval });
+    const ending = prepare(
+      {
+        scenarios: { a: perVu({ iterations: 1_000_000 }) },
+        thresholds: { checks: ["rate<1", aborting("rate>0.5", "100ms")] },
       },
-      teardown() {
-        for (let count = 0; count < 100_000; count++) check(1, { passes: true });
-      },
-    }));
-    const { elapsedMs, verdicts } = await run.start();
-    assert.ok(elapsedMs < 10_000);
-    assert.deepEqual(
-      verdicts.map(({ ok }) => ok),
-      [true, false],
-    );
-  });
-
-  it("goes on when a threshold is crossed that does not abort, or not yet, or has no sample", async () => {
-    const thresholds = {
-      checks: ["rate>0.5", { threshold: "rate>0.5", abortOnFail: true, delayAbortEval: "1h" }],
-      http_reqs: [{ threshold: "count>0", abortOnFail: true }],
-    };
-    const run = prepare({ scenarios: { a: perVu({ vus: 2 }) }, thresholds }, ({ check, sleep }) => {
-      let begun = 0;
-      return {
-        default() {
+      ({ check, sleep }) => ({
+        async default() {
           check(0, { fails: false });
-          return begun++ === 0 ? sleep(2.1) : undefined; // k6 judges every two seconds
+          await sleep(0.01);
         },
-      };
-    });
-    const { verdicts } = await run.start();
-    assert.deepEqual([run.progress().complete, verdicts.some(({ ok }) => ok)], [2, false]);
-    assert.equal(run.value("vus", "value"), 1, "the users are counted every second");
+        teardown() {
+          for (let count = 0; count < 100_000; count++) check(1, { passes: true });
+        },
+      }),
+    );
+    const going = prepare(
+      {
+        scenarios: { a: perVu({ vus: 2 }) },
+        thresholds: { checks: ["rate>0.5", aborting("rate>0.5", "1h")], http_reqs: [aborting("count>0")] },
+      },
+      ({ check, sleep }) => {
+        let begun = 0;
+        return {
+          default() {
+            check(0, { fails: false });
+            return begun++ === 0 ? sleep(2.1) : undefined; // k6 judges every two seconds
+          },
+        };
+      },
+    );
+    const [ended, gone] = await Promise.all([ending.start(), going.start()]);
+    assert.ok(ended.elapsedMs < 10_000);
+    const oks = ({ verdicts }: typeof ended) => verdicts.map(({ ok }) => ok);
+    assert.deepEqual(oks(ended), [true, false], "what has ended a run stays crossed, whatever comes after");
+    assert.deepEqual(oks(gone), [false, false, false]);
+    assert.deepEqual([going.progress().complete, going.progress().interrupted], [2, 0]);
+    assert.equal(going.value("vus", "value"), 1, "the users are counted every second");
   });
 
   it("ends at once when it is stopped", async () => {
