@@ -79,7 +79,7 @@ export function exchange(asked: ExchangeRequest): Promise<Exchange> {
       resolve({
         ...answer,
         timings: phases({ startMs, ...at, endMs: performance.now() }),
-        sentBytes: at.ready === 0 ? 0 : (socket?.bytesWritten ?? 0) - base.written, // what waits for a connection counts as written
+        sentBytes: at.ready === 0 ? 0 : (socket?.bytesWritten ?? 0) - base.written, // node:http counts what waits
         receivedBytes: (socket?.bytesRead ?? 0) - base.read,
         remote: { ip: socket?.remoteAddress ?? "", port: socket?.remotePort ?? 0 },
       });

@@ -10,7 +10,7 @@ export type ProgressOptions = {
 const terminalEveryMs = 200;
 const plainEveryMs = 5_000;
 const clearLine = "\r\x1b[2K";
-const cut = (line: string): string => `\x1b[?7l${line}\x1b[?7h`; // at the terminal's edge: a wrapped line would not be cleared
+const cut = (line: string): string => `\x1b[?7l${line}\x1b[?7h`; // at the edge: only one row is cleared
 
 /** Shows where a run stands: one line that changes on a terminal, else a line now and then. */
 export function showProgress({ name, read, write, isTerminal }: ProgressOptions) {
