@@ -107,41 +107,40 @@ describe("the runner's exit code", () => {
     assert.match((await ended).stdout, /vus_max/);
   });
 
-  it("is 105 at once after a second signal, however long the script still takes", async () => {
-    const slow = `import { sleep } from "k6";${simple({}, "/never")}\nexport const teardown = () => sleep(50);`;
-    const { child, ended } = start(["run", "-e", `URL=${server.url}`, await script(slow)]);
-    const before = asked.length;
-    await eventually("both users wait for an answer", () => asked.length === before + 2);
-    await eventually("the runner is gone", () => child.exitCode !== null || !child.kill("SIGINT"));
-    const { code, stdout } = await ended;
-    assert.deepEqual([code, stdout], [105, ""]);
-  });
+  describe("is 105 after a signal", () => {
+    /** Both users wait for an answer, and teardown would take long. */
+    async function waiting(teardownSeconds: number) {
+      const slow = `import { sleep } from "k6";${simple({}, "/never")}\nexport const teardown = () => sleep(${teardownSeconds});`;
+      const before = asked.length;
+      const started = start(["run", "-e", `URL=${server.url}`, await script(slow)]);
+      await eventually("both users wait for an answer", () => asked.length === before + 2);
+      return started;
+    }
 
-  it("is 105 after a signal, with the figures unless the script is in an endless loop", {
-    timeout: 20_000,
-  }, async () => {
-    const loop = simple({}).replace(/async .*;/, '() => { console.log("looping"); while (true) {} };');
-    const path = await script(loop);
-    const both = (["SIGINT", "SIGTERM"] as const).map(async (signal) => {
-      const { child, said, ended } = start(["run", path]);
-      await eventually("it loops", () => said.stderr === "looping\n");
-      child.kill(signal);
-      const { code, stderr } = await ended;
-      assert.equal(code, 105);
-      assert.match(
-        stderr,
-        /^Cannot finish "script-\d+": it does not answer, as in an endless loop; its figures are lost$/m,
-      );
+    it("at once after a second one, however long the script still takes", async () => {
+      const { child, ended } = await waiting(50);
+      await eventually("the runner is gone", () => child.exitCode !== null || !child.kill("SIGINT"));
+      const { code, stdout } = await ended;
+      assert.deepEqual([code, stdout], [105, ""]);
     });
-    const slow = `import { sleep } from "k6";${simple({}, "/never")}\nexport const teardown = () => sleep(6);`;
-    const { child, ended } = start(["run", "-e", `URL=${server.url}`, await script(slow)]);
-    const before = asked.length;
-    await eventually("both users wait for an answer", () => asked.length === before + 2);
-    child.kill("SIGTERM");
-    const { code, stdout } = await ended;
-    assert.equal(code, 105);
-    assert.match(stdout, /vus_max/);
-    await Promise.all(both);
+
+    it("with the figures, unless the script is in an endless loop", { timeout: 20_000 }, async () => {
+      const loop = await script(simple({}).replace(/async .*;/, '() => { console.log("looping"); while (true) {} };'));
+      const looping = (["SIGINT", "SIGTERM"] as const).map(async (signal) => {
+        const { child, said, ended } = start(["run", loop]);
+        await eventually("it loops", () => said.stderr === "looping\n");
+        child.kill(signal);
+        const { code, stderr } = await ended;
+        assert.equal(code, 105);
+        assert.match(stderr, /^Cannot finish "script-\d+": it does not answer, .*; its figures are lost$/m);
+      });
+      const { child, ended } = await waiting(3.5);
+      child.kill("SIGTERM");
+      const { code, stdout } = await ended;
+      assert.equal(code, 105);
+      assert.match(stdout, /vus_max/);
+      await Promise.all(looping);
+    });
   });
 
   it("is 107 when the script ends the runner, which k6 has no way for", async () => {

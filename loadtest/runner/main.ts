@@ -5,7 +5,7 @@ import { exitCode } from "./exit-code.ts";
 import { readVariables } from "./variables.ts";
 import type { Job, Message } from "./worker.ts";
 
-const answerMaxMs = 5_000;
+const answerMaxMs = 3_000;
 const echoMs = 1_000; // a signal to the whole group comes again from `bun run load`, which passes it on
 
 let written: Promise<unknown> = Promise.resolve();
