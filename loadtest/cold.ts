@@ -2,14 +2,13 @@ import { check, sleep } from "k6";
 import http from "k6/http";
 import type { Options } from "k6/options";
 import { integer } from "./env.ts";
-import { answers, buySomething, summaryTrendStats, wakes } from "./shop.ts";
+import { answers, buySomething, chain, summaryTrendStats, wakes } from "./shop.ts";
 import { type SummaryData, summarize } from "./summary.ts";
 
 const wakesWanted = integer("WAKES", 5);
 const idleSeconds = integer("IDLE_SECONDS", 150, { min: 0 });
 const p95Ms = integer("P95_MS", 5_000);
 const replySecondsMax = 60;
-const chain = ["gateway", "orders", "inventory"];
 
 http.setResponseCallback(answers);
 

@@ -9,6 +9,8 @@ export type Placing = { lines: Line[]; key?: string };
 
 const baseUrl = target();
 const host = __ENV.HOST;
+/** The functions that an order has to wake. */
+export const chain = ["gateway", "orders", "inventory"];
 const items = ["item1", "item2", "item3"];
 
 /** The statistics that every summary shows. */

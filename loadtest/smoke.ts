@@ -25,7 +25,8 @@ export default async function (): Promise<void> {
   check(products, { "the products are shown": ({ status }) => status === 200 });
   check(available, { "the stock is shown": ({ status }) => status === 200 });
 
-  const list = products.status === 200 ? (json(products).products as Product[]) : [];
+  if (products.status !== 200) fail(`Cannot order: no products, ${products.error || products.status}`);
+  const list = json(products).products as Product[];
   const product = list.find((one) => one.available > 0) ?? fail("Cannot order: nothing is in stock");
   const order = { lines: [{ item: product.item, quantity: 1 }], key: crypto.randomUUID() };
   const placed = await placeOrder(order);

@@ -27,7 +27,7 @@ export async function load(routes: Routes, scenario: string, env: Record<string,
   const file = join(folder, "summary.json");
   const to = ["--target", routes.url, "--host", await routes.hostOf("gateway"), "--summary", file];
   const variables = Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]);
-  const args = ["loadtest/runner/load.ts", scenario, ...to, "--", ...variables];
+  const args = ["loadtest/runner/load.ts", scenario, ...to, ...variables];
   const child = spawn("bun", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));

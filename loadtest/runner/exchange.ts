@@ -79,7 +79,7 @@ export function exchange(asked: ExchangeRequest): Promise<Exchange> {
       resolve({
         ...answer,
         timings: phases({ startMs, ...at, endMs: performance.now() }),
-        sentBytes: (socket?.bytesWritten ?? 0) - base.written,
+        sentBytes: at.ready === 0 ? 0 : (socket?.bytesWritten ?? 0) - base.written, // node:http counts what waits
         receivedBytes: (socket?.bytesRead ?? 0) - base.read,
         remote: { ip: socket?.remoteAddress ?? "", port: socket?.remotePort ?? 0 },
       });
@@ -125,7 +125,6 @@ export function exchange(asked: ExchangeRequest): Promise<Exchange> {
       reply.on("error", fail);
       reply.on("end", () => {
         const { statusCode: status = 0, statusMessage: statusText = "" } = reply;
-        if (!reply.complete) return fail(Object.assign(new Error("unexpected EOF"), { code: "ECONNRESET" }));
         settle({
           status,
           statusText: `${status} ${statusText}`,

@@ -29,12 +29,12 @@ describe("a request", () => {
       seen = { method: request.method, headers: request.headers, body };
       reply.writeHead(201, ["x-lower", "1", "Set-Cookie", "a=1", "Set-Cookie", "b=2"]).end('{"ü":true}');
     });
-    const headers = { Host: "gateway.sre-lab.example", "Content-Type": "application/json" };
+    const headers = { Host: "gateway.sre-lab.example", "Content-Type": "application/json", "User-Agent": "mine" };
     const { reply, warnings } = await once((http) => http.post(`${server.url}/a?b=c`, '{"ä":1}', { headers }));
     assert.equal(seen?.method, "POST");
     assert.equal(seen?.headers.host, "gateway.sre-lab.example");
     assert.equal(seen?.headers["content-length"], "8");
-    assert.equal(seen?.headers["user-agent"], "shop-loadtest");
+    assert.equal(seen?.headers["user-agent"], "mine");
     assert.equal(seen?.body, '{"ä":1}');
     assert.equal(reply.status, 201);
     assert.equal(reply.headers["X-Lower"], "1");
@@ -44,19 +44,45 @@ describe("a request", () => {
   });
 
   it("is measured: the time until the answer, without the connection's making", async () => {
-    await using server = await listen((_, reply) => void setTimeout(() => reply.end("late"), 50));
-    const { reply, value } = await once(async (http) => {
-      await http.get(server.url);
-      return http.get(server.url);
+    await using server = await listen((request, reply) => {
+      request.resume().on("end", () => setTimeout(() => reply.end("x".repeat(20_000)), 50));
     });
-    const { timings } = reply;
-    assert.ok(timings.duration >= 49 && timings.waiting >= 49, JSON.stringify(timings));
-    const parts = timings.sending + timings.waiting + timings.receiving;
-    assert.ok(Math.abs(timings.duration - parts) < 0.01, JSON.stringify(timings));
+    const timings: Response["timings"][] = [];
+    const { value } = await once(async (http) => {
+      for (let count = 0; count < 2; count++) timings.push((await http.post(server.url, "x".repeat(10_000))).timings);
+    });
+    for (const { duration, sending, waiting, receiving } of timings) {
+      assert.ok(duration >= 49 && waiting >= 49, JSON.stringify(timings));
+      assert.ok(Math.abs(duration - sending - waiting - receiving) < 0.01, JSON.stringify(timings));
+    }
     assert.ok((value("http_req_connecting", "max") ?? 0) > 0);
     assert.equal(value("http_req_connecting", "min"), 0, "the second request came over the same connection");
-    assert.ok((value("data_sent", "count") ?? 0) > 50);
-    assert.ok((value("data_received", "count") ?? 0) > 50);
+    const [sent = 0, received = 0] = [value("data_sent", "count"), value("data_received", "count")];
+    assert.ok(sent > 20_000 && sent < 21_000, `${sent}`);
+    assert.ok(received > 40_000 && received < 41_000, `${received}`);
+  });
+
+  it("is tagged with what it was and what came of it, and with what the script says", async () => {
+    await using server = await listen((_, reply) => {
+      reply.writeHead(404).end();
+    });
+    const run = prepare({ scenarios: { one: perVu() } }, ({ http }) => ({
+      default: () => http.get(`${server.url}/a`, { tags: { name: "GET :any", own: "tag" } }),
+    }));
+    const tags = ["method:GET", `url:${server.url}/a`, "name:GET :any", "own:tag", "scenario:one"];
+    const outcome = ["status:404", "error_code:1404", "expected_response:false"];
+    const series = [...tags, ...outcome].map((tag) => run.select(`http_req_duration{${tag}}`));
+    await run.start();
+    for (const { name, sink } of series) assert.equal(sink.aggregate("count", 1), 1, name);
+  });
+
+  it("brings no body when none is asked for, for all requests or for one", async () => {
+    await using server = await listen((_, reply) => void reply.end("body"));
+    const body = async (params: object, options = {}) =>
+      (await once((http) => http.get(server.url, params), options)).reply.body;
+    assert.equal(await body({ responseType: "none" }), null);
+    assert.equal(await body({}, { discardResponseBodies: true }), null);
+    assert.equal(await body({ responseType: "text" }, { discardResponseBodies: true }), "body");
   });
 
   it("over a connection of its own each, when connections are not to be kept", async () => {
@@ -82,6 +108,7 @@ describe("a request", () => {
     assert.deepEqual([reply.status, reply.error_code, reply.body], [0, 1212, null]);
     assert.equal(value("http_req_failed", "rate"), 1);
     assert.equal(value("http_reqs", "count"), 1);
+    assert.deepEqual([value("data_sent", "count"), value("data_received", "count")], [0, 0]);
     assert.match(`${warnings}`, /^Request failed: .*ECONNREFUSED/);
   });
 
@@ -123,8 +150,10 @@ describe("a request", () => {
 
   it("that takes longer than its timeout fails", async () => {
     await using server = await listen(() => {});
-    const { reply } = await once((http) => http.get(server.url, { timeout: "50ms" }));
-    assert.deepEqual([reply.status, reply.error_code, reply.error], [0, 1050, "request timeout"]);
+    for (const timeout of ["50ms", 50]) {
+      const { reply } = await once((http) => http.get(server.url, { timeout }));
+      assert.deepEqual([reply.status, reply.error_code, reply.error], [0, 1050, "request timeout"]);
+    }
   });
 
   it("follows redirects, each a request of its own, as far as it may", async () => {
@@ -132,13 +161,16 @@ describe("a request", () => {
     await using server = await listen((request, reply) => {
       seen.push(`${request.method} ${request.url}`);
       const [, hop = "0"] = /(\d)$/.exec(request.url ?? "") ?? [];
-      if (hop === "3") return void reply.end("there");
-      reply.writeHead(hop === "1" ? 307 : 302, { Location: `/${Number(hop) + 1}` }).end();
+      const status = [0, 307, 308, 302][Number(hop)];
+      if (!status) return void reply.end("there");
+      reply.writeHead(status, { Location: `/${Number(hop) + 1}` }).end();
     });
     const { reply, value } = await once((http) => http.post(`${server.url}/1`, "x"));
-    assert.deepEqual(seen, ["POST /1", "POST /2", "GET /3"]);
-    assert.deepEqual([reply.status, reply.url], [200, `${server.url}/3`]);
-    assert.equal(value("http_reqs", "count"), 3);
+    assert.deepEqual(seen, ["POST /1", "POST /2", "POST /3", "GET /4"]);
+    assert.deepEqual([reply.status, reply.url], [200, `${server.url}/4`]);
+    assert.equal(value("http_reqs", "count"), 4);
+    await once((http) => http.request("HEAD", `${server.url}/3`));
+    assert.deepEqual(seen.slice(-2), ["HEAD /3", "HEAD /4"]);
     assert.equal((await once((http) => http.get(`${server.url}/1`, { redirects: 0 }))).reply.status, 307);
     assert.equal((await once((http) => http.get(`${server.url}/1`), { maxRedirects: 1 })).reply.url, `${server.url}/2`);
   });
@@ -177,6 +209,12 @@ describe("an expected status", () => {
     const one = await failures((http) => ({ params: { responseCallback: http.expectedStatuses(500) } }));
     assert.deepEqual(one, [200, 302, 404, 409]);
   });
+
+  it("is not asked for where the script wants none", async () => {
+    await using server = await listen((_, reply) => void reply.end());
+    const { value } = await once((http) => http.get(server.url, { responseCallback: null }));
+    assert.deepEqual([value("http_reqs", "count"), value("http_req_failed", "fails")], [1, 0]);
+  });
 });
 
 describe("what the runner lacks", () => {
@@ -195,6 +233,11 @@ describe("what the runner lacks", () => {
       "a kind of body",
       (http: Http) => http.post("http://x", { a: 1 }),
       /Cannot send a body of type "object": the runner takes text only/,
+    ],
+    [
+      "a late word on what is expected",
+      async (http: Http) => http.setResponseCallback(null),
+      /Cannot call "http.setResponseCallback": the runner takes it at the top only/,
     ],
     ["a URL", (http: Http) => http.get("ftp://x"), /Cannot ask "ftp:\/\/x": not the URL of an HTTP server/],
   ] as const) {

@@ -72,7 +72,7 @@ export function createHttp({ current, metrics, settings, warn }: HttpDependencie
 
   function record(iteration: Iteration, hop: { method: string; url: URL }, answer: Exchange, params: Params): void {
     const callback = params.responseCallback === undefined ? expected : params.responseCallback;
-    const isExpected = callback?.isExpected(answer.status) ?? true;
+    const isExpected = callback?.isExpected(answer.status);
     const tags: Tags = {
       ...iteration.tags,
       proto: "HTTP/1.1",
@@ -81,11 +81,11 @@ export function createHttp({ current, metrics, settings, warn }: HttpDependencie
       name: hop.url.href,
       status: `${answer.status}`,
       ...(answer.errorCode !== 0 && { error: answer.error, error_code: `${answer.errorCode}` }),
-      ...(callback && { expected_response: `${isExpected}` }),
+      ...(isExpected !== undefined && { expected_response: `${isExpected}` }),
       ...params.tags,
     };
     metrics.add("http_reqs", 1, tags);
-    if (callback) metrics.add("http_req_failed", isExpected ? 0 : 1, tags);
+    if (isExpected !== undefined) metrics.add("http_req_failed", isExpected ? 0 : 1, tags);
     for (const [phase, ms] of Object.entries(answer.timings)) metrics.add(`http_req_${phase}`, ms, tags);
     metrics.add("data_sent", answer.sentBytes, iteration.tags);
     metrics.add("data_received", answer.receivedBytes, iteration.tags);
@@ -107,7 +107,9 @@ export function createHttp({ current, metrics, settings, warn }: HttpDependencie
       call("http.asyncRequest", method, address, body, params),
     expectedStatuses,
     setResponseCallback(callback: Expected | null) {
-      if (current.get()) throw new Error('Cannot call "http.setResponseCallback": the runner takes it at the top only');
+      if (current.get()) {
+        throw new NotRunnable('Cannot call "http.setResponseCallback": the runner takes it at the top only');
+      }
       expected = callback;
     },
   });

@@ -86,6 +86,7 @@ describe("a metric", () => {
     assert.throws(() => metrics.select("http_reqs{status}"), {
       message: /^Cannot find the metric "http_reqs{status}"/,
     });
+    assert.throws(() => metrics.define("http_req_duration", "trend"), { message: /it is a trend already/ });
     assert.throws(() => metrics.define("http_reqs", "trend"), { message: /"http_reqs": it is a counter already/ });
     assert.throws(() => metrics.define("http reqs", "trend"), { message: /"http reqs": not a name/ });
   });

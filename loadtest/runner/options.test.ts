@@ -19,11 +19,25 @@ describe("options", () => {
     });
     assert.deepEqual(options.summaryTrendStats, ["avg", "min", "med", "max", "p(90)", "p(95)"]);
     assert.equal(options.maxRedirects, 10);
+    const { setupTimeout, teardownTimeout, handleSummaryTimeout } = options;
+    assert.deepEqual([setupTimeout, teardownTimeout, handleSummaryTimeout], [60_000, 60_000, 120_000]);
+    const ramp = { executor: "ramping-arrival-rate", preAllocatedVUs: 5, stages: [{ target: 10, duration: "1m" }] };
+    assert.deepEqual(readOptions({ scenarios: { ramp } }).scenarios.ramp, {
+      ...ramp,
+      stages: [{ target: 10, duration: 60_000 }],
+      startRate: 0,
+      timeUnit: 1_000,
+      exec: "default",
+      startTime: 0,
+      gracefulStop: 30_000,
+      tags: {},
+    });
   });
 
   for (const [what, options, message] of [
     ["none", undefined, 'Cannot read "options": it is missing'],
     ["no scenario", {}, 'Cannot read "options.scenarios": it is missing'],
+    ["not one scenario", { scenarios: {} }, 'Cannot read "options.scenarios": should have one at least'],
     [
       "k6's shortcut",
       { scenarios: { a: arrival }, vus: 10 },

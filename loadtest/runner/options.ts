@@ -76,6 +76,7 @@ const Options = v.strictObject({
   ]),
   setupTimeout: v.optional(Duration, "60s"),
   teardownTimeout: v.optional(Duration, "60s"),
+  handleSummaryTimeout: v.optional(Duration, "2m"),
   discardResponseBodies: v.optional(v.boolean(), false),
   maxRedirects: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 10),
   noConnectionReuse: v.optional(v.boolean(), false),

@@ -10,16 +10,17 @@ export type ProgressOptions = {
 const terminalEveryMs = 200;
 const plainEveryMs = 5_000;
 const clearLine = "\r\x1b[2K";
+const cut = (line: string): string => `\x1b[?7l${line}\x1b[?7h`; // at the edge: only one row is cleared
 
 /** Shows where a run stands: one line that changes on a terminal, else a line now and then. */
 export function showProgress({ name, read, write, isTerminal }: ProgressOptions) {
   const line = () => progressLine(name, read());
   const timer = isTerminal
-    ? setInterval(() => write(`${clearLine}${line()}`), terminalEveryMs)
+    ? setInterval(() => write(`${clearLine}${cut(line())}`), terminalEveryMs)
     : setInterval(() => write(`${line()}\n`), plainEveryMs);
   return {
     /** A line of its own between two of progress. */
-    say: (text: string): void => write(isTerminal ? `${clearLine}${text}\n${line()}` : `${text}\n`),
+    say: (text: string): void => write(isTerminal ? `${clearLine}${text}\n${cut(line())}` : `${text}\n`),
     stop(): void {
       clearInterval(timer);
       write(`${isTerminal ? clearLine : ""}${line()}\n`);

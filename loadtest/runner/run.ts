@@ -1,3 +1,4 @@
+import { asError } from "./as-error.ts";
 import { execute, spanMs } from "./executors.ts";
 import { createInterruption, delay, type Interruption } from "./interruption.ts";
 import type { Metrics, Tags } from "./metrics.ts";
@@ -5,6 +6,7 @@ import type { Options, Scenario } from "./options.ts";
 import { NotRunnable } from "./subset.ts";
 import type { Threshold, Verdict } from "./thresholds.ts";
 import { type Current, createVu, type Iteration, settleCalls, type Vu } from "./vu.ts";
+import { within } from "./within.ts";
 
 type Work = (data?: unknown) => unknown;
 
@@ -81,27 +83,23 @@ export function createRun({ functions, options, metrics, thresholds, current, wa
       if (error instanceof NotRunnable) {
         fatal ??= error;
         stop();
-      } else warn(error instanceof Error ? error.message : `${error}`);
+      } else warn(asError(error).message);
     }
     return true;
   }
 
-  /** Setup or teardown: outside of every scenario, once. */
+  /** Setup or teardown: outside of every scenario, once. A signal ends setup and leaves teardown its time, as in k6. */
   async function lifecycle(name: "setup" | "teardown", timeoutMs: number, data?: unknown): Promise<unknown> {
     const work = functions[name];
     if (!work) return undefined;
     const interruption = createInterruption();
     const tags = { ...options.tags, group: `::${name}` };
     const iteration = { vu: createVu(0, true), number: 0, tags, interruption, calls: [] };
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => late.reject(new Error(`Cannot finish "${name}": not after ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const interrupted = new Promise<undefined>((resolve) => interruption.on(() => resolve(undefined)));
+    if (name === "setup") stops.add(interruption);
     try {
-      return await Promise.race([runOnce(work, iteration, data), late.promise]);
+      return await within(name, timeoutMs, Promise.race([runOnce(work, iteration, data), interrupted]));
     } finally {
-      clearTimeout(timer);
       interruption.fire();
     }
   }
@@ -175,16 +173,19 @@ export function createRun({ functions, options, metrics, thresholds, current, wa
       setInterval(() => metrics.add("vus", progress.busyVus, options.tags), vusEveryMs),
     ];
     try {
-      setupData = asJson(await lifecycle("setup", options.setupTimeout));
-      progress.phase = "running";
-      startMs = performance.now();
-      if (!stopped) await Promise.all(Object.entries(options.scenarios).map((one) => runScenario(one, setupData)));
-      progress.phase = "teardown";
-      await lifecycle("teardown", options.teardownTimeout, setupData);
+      if (!stopped) setupData = asJson(await lifecycle("setup", options.setupTimeout));
+      if (!stopped) {
+        progress.phase = "running";
+        startMs = performance.now();
+        await Promise.all(Object.entries(options.scenarios).map((one) => runScenario(one, setupData)));
+        progress.phase = "teardown";
+        await lifecycle("teardown", options.teardownTimeout, setupData);
+      }
     } catch (error) {
-      fatal ??= error as Error;
+      fatal ??= asError(error);
       stop();
     } finally {
+      await new Promise(setImmediate); // until then what a script rejected and did not await has been told
       for (const timer of timers) clearInterval(timer);
       progress.phase = "ended";
     }

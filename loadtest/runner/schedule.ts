@@ -12,7 +12,7 @@ export function* dueTimes(stages: readonly RateStage[]): Generator<number> {
   let k = 0;
   for (const { fromPerMs, toPerMs, durationMs } of stages) {
     const stageArea = ((fromPerMs + toPerMs) / 2) * durationMs;
-    const slope = durationMs > 0 ? (toPerMs - fromPerMs) / durationMs : 0;
+    const slope = (toPerMs - fromPerMs) / durationMs;
     for (; k < area + stageArea - rounding; k++) {
       const wanted = Math.max(0, k - area);
       const root = Math.sqrt(Math.max(0, fromPerMs ** 2 + 2 * slope * wanted));

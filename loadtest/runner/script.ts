@@ -1,4 +1,6 @@
 import { basename, resolve } from "node:path";
+import { format } from "node:util";
+import { asError } from "./as-error.ts";
 import type { Functions } from "./run.ts";
 import type { Current } from "./vu.ts";
 
@@ -6,12 +8,14 @@ export type LoadOptions = {
   modules: Record<string, Record<string, unknown>>;
   env: Record<string, string | undefined>;
   current: Current;
+  /** Where the script's console goes. */
+  print: (text: string) => void;
 };
 
 export type Script = { options: unknown; functions: Functions };
 
 /** Reads a k6 script: its imports of `k6` get the runner's modules, and k6's globals are there. Once a process, as Bun keeps modules. */
-export async function loadScript(path: string, { modules, env, current }: LoadOptions): Promise<Script> {
+export async function loadScript(path: string, { modules, env, current, print }: LoadOptions): Promise<Script> {
   Bun.plugin({
     name: "k6",
     setup(build) {
@@ -23,14 +27,22 @@ export async function loadScript(path: string, { modules, env, current }: LoadOp
     __VU: { get: () => current.get()?.vu.id ?? 0 },
     __ITER: { get: () => current.get()?.number ?? 0 },
     open: { value: notImplemented("open") },
+    console: { value: consoleOf(print) },
   });
-  const { options, ...exported } = await import(resolve(path)).catch((error: Error) => {
-    throw new Error(`Cannot run "${basename(path)}": ${explain(error)}`);
+  const { options, ...exported } = await import(resolve(path)).catch((thrown: unknown) => {
+    const first = thrown instanceof AggregateError ? thrown.errors[0] : thrown;
+    throw new Error(`Cannot run "${basename(path)}": ${explain(asError(first))}`);
   });
   const functions = Object.entries(exported).filter((entry): entry is [string, Functions[string]] => {
     return typeof entry[1] === "function";
   });
   return { options, functions: Object.fromEntries(functions) };
+}
+
+/** k6's console, which leaves stdout to the summary. */
+function consoleOf(print: LoadOptions["print"]) {
+  const log = (...values: unknown[]) => print(format(...values));
+  return { debug: log, error: log, info: log, log, warn: log };
 }
 
 function notImplemented(name: string) {
@@ -39,12 +51,15 @@ function notImplemented(name: string) {
   };
 }
 
+type Position = { file: string; line: number; column: number };
+
 /** Bun's words for an import that is not there, in the runner's. */
-function explain({ message }: Error): string {
+function explain({ message, position }: Error & { position?: Position | null }): string {
   const [, name, module] = /^Export named '(.+)' not found in module '(k6.*)'/.exec(message) ?? [];
   if (name) return `the runner's "${module}" has no "${name}"`;
   const [, missing] = /^Cannot find (?:package|module) '(k6[^']*)'/.exec(message) ?? [];
   if (missing) return `the runner has "k6", "k6/http" and "k6/metrics", no other module of k6`;
-  if (/https?:\/\//.test(message)) return `the runner reads no script from the network (${message})`;
-  return message;
+  if (/^ENOENT reading "https?:/.test(message)) return `the runner reads no script from the network (${message})`;
+  if (position) return `${message} (${position.file}:${position.line}:${position.column})`;
+  return message.replace(` imported from ${import.meta.filename}`, "");
 }

@@ -50,6 +50,6 @@ export function summaryData(input: SummaryInput): SummaryData {
         .filter(isShown)
         .map((series) => [series.name, read(series)]),
     ),
-    ...(setupData !== undefined && { setup_data: setupData }),
+    setup_data: setupData,
   };
 }

@@ -4,7 +4,7 @@ import { createSession } from "./session.ts";
 
 type Modules = {
   http: ReturnType<typeof createHttp>;
-  check: (value: unknown, sets: Record<string, unknown>) => boolean;
+  check: (value: unknown, sets: Record<string, unknown>, tags?: Record<string, string>) => boolean;
   sleep: (seconds: number) => Promise<void>;
   Counter: new (name: string) => { add(value: number, tags?: Record<string, string>): void };
 };

@@ -44,7 +44,7 @@ describe("a threshold", () => {
     metrics.add("checks", 1, {});
     const thresholds = readThresholds(
       {
-        http_req_duration: ["avg<11", "min<11", "max<11", "med<11", "p(99.9)<11", "p( 50 )<11"].map((one) =>
+        http_req_duration: ["avg<11", "min<11", "max<11", "med<11", "p(99.9)<11", "p( 0.5 )<11"].map((one) =>
           option(one),
         ),
         vus: [option("value==3")],
@@ -54,6 +54,7 @@ describe("a threshold", () => {
       metrics,
     );
     assert.equal(thresholds.length, 9);
+    assert.equal(thresholds[5]?.judge(1).method, "p(0.5)");
     for (const one of thresholds) assert.ok(one.judge(1).ok, JSON.stringify(one.judge(1)));
   });
 

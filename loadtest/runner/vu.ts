@@ -63,6 +63,5 @@ export async function settleCalls({ calls }: Iteration): Promise<void> {
       `Cannot go on after "${name}": k6 waits for it, the runner only at "await ${name}(…)", which k6 takes as well`,
     );
   }
-  // A call that the script has chained on is waited for as well; what became of it, the chain was told first.
-  for (const { promise } of calls) await (promise.awaited ? promise.catch(() => {}) : promise);
+  for (const { promise } of calls) await promise; // what the script has chained on it runs before
 }
