@@ -8,7 +8,7 @@ const usage = `Builds one image a function, dev.local/<function>:<tag>: all of t
 
   --tag <tag>         the short revision of Git by default
   --build <command>   what builds ("docker build"), such as "docker build --network host"
-  --push <command>    run once an image with its name as the last argument, such as "kind load docker-image"
+  --push <command>    run once an image with its name as the last argument, such as "kind load docker-image --name sre-lab"
   --help              this text
 
   IMAGE_BUILD         the same as --build

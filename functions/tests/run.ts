@@ -1,14 +1,13 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { functionNames } from "@shop/dev/shop";
 import { ownServer } from "@shop/platform/testing";
 import { runChild } from "./child.ts";
 
 type Step = { runtime: "bun" | "deno"; paths: string[] };
 
-const functions = ["platform", "inventory", "orders", "users", "gateway", "frontend"].map(
-  (name) => `functions/${name}`,
-);
+const functions = ["platform", ...functionNames].map((name) => `functions/${name}`);
 
 const devOnBoth = ["process", "postgres", "database"].map((name) => `functions/dev/${name}.test.ts`);
 

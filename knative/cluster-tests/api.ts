@@ -67,14 +67,15 @@ export async function openWay(to: string, ...args: string[]): Promise<AsyncDispo
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
   const address = await eventually(`a way to ${to}`, () => {
-    if (child.exitCode !== null) throw new Error(`Cannot reach ${to}: ${lines.join(" ")}`);
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Cannot reach ${to}: ${lines.join(" ")}`);
     return /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0];
   });
   return {
     address,
     async [Symbol.asyncDispose]() {
+      const isOver = child.exitCode !== null || child.signalCode !== null; // Ctrl-C ends it as well
       child.kill();
-      if (child.exitCode === null) await once(child, "exit");
+      if (!isOver) await once(child, "exit");
     },
   };
 }

@@ -30,7 +30,7 @@ describe("the shop on Knative", () => {
   );
   after(end);
   // Who breaks it off gets the cluster back as well.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, async () => {
       await end();
       process.exit(1);

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseAllDocuments, stringify } from "yaml";
+import { stringify } from "yaml";
 import { copyManifests, type Manifests, type Name, namespace } from "../tools/manifests.ts";
-import { kubectl, type Meta, tryKubectl } from "./api.ts";
+import { kubectl, tryKubectl } from "./api.ts";
 
 export { type Name, names, namespace } from "../tools/manifests.ts";
 
@@ -16,7 +16,7 @@ export type Environment = Pick<Manifests, "setTag"> &
     apply(changes?: readonly Change[]): Promise<void>;
     /** What an apply would change; empty when nothing. */
     diff(): Promise<string>;
-    /** Deletes all of it that was not there when this copy was made, waits until it is gone, and gives the rest its labels back. */
+    /** Deletes all of it that was not there when this copy was made, and waits until it is gone. */
     remove(): Promise<void>;
   };
 
@@ -32,19 +32,19 @@ const readersPolicy = {
   },
 };
 
-type Built = { kind: string; metadata: Meta };
-type Namespace = { metadata: Meta & { annotations?: Record<string, string> } };
-
 const removeTimeout = "240s";
 
-/** Throws when the shop is there already: whose it is, and what it holds, nobody knows here. */
+/** Throws when the shop is there already: whose it is, and what it holds, nobody knows here. Namespaces of others are left as they are. */
 export async function copyEnvironment(): Promise<Environment> {
-  const { items } = JSON.parse(await kubectl("get", "namespaces", "--output=json")) as { items: Namespace[] };
-  const before = new Map(items.map((one) => [one.metadata.name, one]));
-  if (before.has(namespace)) {
-    throw new Error(`Cannot test on this cluster: it has a namespace "${namespace}", which would be deleted`);
+  const found = (await kubectl("get", "namespaces", "--output=name")).split("\n");
+  const foreign = found.filter(Boolean).map((name) => name.replace("namespace/", ""));
+  if (foreign.includes(namespace)) {
+    throw new Error(
+      `Cannot test on this cluster: it has a namespace "${namespace}", which would be deleted; "bun run cluster:down --existing" ends one that cluster:up or this suite made`,
+    );
   }
   const manifests = await copyManifests();
+  await manifests.takeNamespaces(foreign);
   const local = join(manifests.environments, "local");
   const changed = join(manifests.environments, "changed");
   const readers = join(manifests.environments, "readers.yaml");
@@ -68,31 +68,12 @@ export async function copyEnvironment(): Promise<Environment> {
     },
     async remove() {
       removed = true;
-      const built = parseAllDocuments(await kubectl("kustomize", local)).map((document) => document.toJS() as Built);
-      const found = built.flatMap(({ kind, metadata }) => (kind === "Namespace" && before.get(metadata.name)) || []);
-      const ours = built.filter(({ kind, metadata }) => kind !== "Namespace" || !before.has(metadata.name));
-      const file = join(manifests.environments, "ours.yaml");
-      await writeFile(file, ours.map((one) => `---\n${stringify(one)}`).join(""));
-      await kubectl("delete", "-f", file, "--ignore-not-found", "--wait=false");
+      await kubectl("delete", "-k", local, "--ignore-not-found", "--wait=false");
       await kubectl("delete", "pods", "--all", `--namespace=${namespace}`, "--force", "--wait=false"); // none has to drain
-      await kubectl("delete", "-f", file, "--ignore-not-found", `--timeout=${removeTimeout}`);
-      for (const one of found) await restore(one);
+      await kubectl("delete", "-k", local, "--ignore-not-found", `--timeout=${removeTimeout}`);
     },
     [Symbol.asyncDispose]: () => manifests[Symbol.asyncDispose](),
   };
-}
-
-/** Gives a namespace back the labels that it had, and takes away those that it had not. */
-async function restore({ metadata: { name, labels, annotations } }: Namespace): Promise<void> {
-  const now = JSON.parse(await kubectl("get", "namespace", name, "--output=json")) as Namespace;
-  const none = (keys: object = {}) => Object.fromEntries(Object.keys(keys).map((key) => [key, null]));
-  const patch = {
-    metadata: {
-      labels: { ...none(now.metadata.labels), ...labels },
-      annotations: { ...none(now.metadata.annotations), ...annotations },
-    },
-  };
-  await kubectl("patch", "namespace", name, "--type=merge", `--patch=${JSON.stringify(patch)}`);
 }
 
 function patchOf({ on, ...operation }: Change) {

@@ -56,6 +56,7 @@ export function killed(stage: () => Stage): void {
     const breaches: string[] = [];
     try {
       const load = Promise.all(Array.from({ length: clients }, client));
+      load.catch(() => {}); // told below, unless something else fails before
       for (let i = 0; i < kills; i++) {
         const name = i % 2 === 0 ? "orders" : "inventory";
         const victim = ready(name)[Math.floor(Math.random() * podsOfEach)];
@@ -74,6 +75,7 @@ export function killed(stage: () => Stage): void {
     assert.deepEqual(breaches, []);
     const confirmed = orders.filter(({ status }) => status === 201).length;
     assert.ok(confirmed > kills, `${confirmed} of ${orders.length} orders were confirmed`);
+    assert.ok(unclear + orders.length - confirmed > 0, "some order was under way in a process that was killed");
 
     const job = "settle-after-kills";
     await kubectl("create", "job", `--namespace=${namespace}`, job, "--from=cronjob/orders-settle");

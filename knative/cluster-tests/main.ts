@@ -13,7 +13,8 @@ const usage = `Deploys the shop on the cluster of KUBECONFIG, which has Knative,
   --full              the long form, which writes knative/RESULTS.md
   --help              this text
 
-The addresses of pods have to be reachable from here, as they are on a node; prometheus has to be on PATH, or a Docker engine.
+It refuses a cluster that has a namespace "sre-lab". The addresses of pods have to be reachable from here and their processes visible, as they are to
+root on a node or beside kind on Linux; prometheus has to be on PATH, or a Docker engine.
 `;
 
 try {

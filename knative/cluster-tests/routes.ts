@@ -31,7 +31,7 @@ const timeoutMs = 60_000;
 export async function openRoutes({ api, publicUrl, internalUrl }: RoutesOptions): Promise<Routes> {
   const forwards: AsyncDisposable[] = [];
   const forward = async (service: string) => {
-    const to = `${service}, whose address may be given (CLUSTER_PUBLIC_URL, CLUSTER_INTERNAL_URL)`;
+    const to = `${service}, whose address may be given (--public, --internal)`;
     const way = await openWay(to, "port-forward", "--namespace=kourier-system", `service/${service}`, ":80");
     forwards.push(way);
     return `http://${way.address}`;

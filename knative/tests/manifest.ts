@@ -40,6 +40,7 @@ export interface Spec extends NetworkPolicySpec, JobSpec, DatabaseSpec {
   enableSuperuserAccess?: boolean;
   resources?: Resources;
   storage?: { size?: string };
+  affinity?: { podAntiAffinityType?: string };
   imageName?: string;
   hard?: Record<string, string>;
   scopes?: string[];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { build } from "./build.ts";
-import { containerOf, knativeServices, type Manifest } from "./manifest.ts";
+import { type Container, containerOf, knativeServices } from "./manifest.ts";
 import { configsOf } from "./rules/serving-config.ts";
 
 const schemas = JSON.parse(readFileSync(new URL("../schemas/serving-config.json", import.meta.url), "utf8")) as {
@@ -10,6 +10,7 @@ const schemas = JSON.parse(readFileSync(new URL("../schemas/serving-config.json"
 };
 const environments = ["local", "production"].map((name) => ({
   name,
+  manifests: build(`environments/${name}`),
   services: knativeServices(build(`environments/${name}`)),
   config: Object.fromEntries(build(`serving/${name}`).flatMap(configsOf)),
 }));
@@ -22,9 +23,9 @@ const shared = ({ "config-certmanager": _, ...config }: Record<string, Record<st
   "config-observability": { ...config["config-observability"], "tracing-sampling-rate": "" },
 });
 
-/** How many traces a function takes: all where nothing is said. */
-function ratioOf(service: Manifest): string | undefined {
-  const value = (name: string) => containerOf(service)?.env?.find((variable) => variable.name === name)?.value;
+/** How many traces a container takes: all where nothing is said. */
+function ratioOf(container?: Container): string | undefined {
+  const value = (name: string) => container?.env?.find((variable) => variable.name === name)?.value;
   if (value("OTEL_TRACES_SAMPLER") === undefined) return "1";
   assert.equal(value("OTEL_TRACES_SAMPLER"), "parentbased_traceidratio");
   return value("OTEL_TRACES_SAMPLER_ARG");
@@ -46,7 +47,7 @@ describe("Serving's configuration", () => {
       assert.equal(config["config-network"]?.["ingress-class"], "kourier.ingress.networking.knative.dev");
   });
 
-  for (const { name, services, config } of environments) {
+  for (const { name, manifests, services, config } of environments) {
     it(`lets every function of ${name} have its max-scale`, () => {
       const limit = Number(config["config-autoscaler"]?.["max-scale-limit"]);
       for (const { metadata, spec } of services) {
@@ -55,9 +56,11 @@ describe("Serving's configuration", () => {
       }
     });
 
-    it(`takes as many traces in the queue-proxies of ${name} as in its functions`, () => {
+    it(`takes as many traces in the queue-proxies of ${name} as in its functions, and in what calls them by the clock`, () => {
       const ratio = config["config-observability"]?.["tracing-sampling-rate"];
-      assert.deepEqual(new Set(services.map(ratioOf)), new Set([ratio]));
+      const clocked = manifests.flatMap(({ spec }) => spec?.jobTemplate?.spec.template?.spec.containers ?? []);
+      assert.ok(clocked.length > 0);
+      assert.deepEqual(new Set([...services.map(containerOf), ...clocked].map(ratioOf)), new Set([ratio]));
     });
   }
 });

@@ -11,12 +11,13 @@ export const durability: Rule = {
 };
 
 function faultsOf(cluster: Manifest): string[] {
-  const { instances = 1, storage, postgresql: { synchronous } = {} } = cluster.spec ?? {};
+  const { instances = 1, storage, affinity, postgresql: { synchronous } = {} } = cluster.spec ?? {};
   const { number = 0, dataDurability, failoverQuorum } = synchronous ?? {};
   const faults = [
     !storage?.size && "it has nowhere to keep its data",
     dataDurability !== "required" && "a commit is answered that one instance alone has",
     failoverQuorum !== true && "an instance without the latest commits may take over",
+    affinity?.podAntiAffinityType !== "required" && "two instances may be lost with one node",
     instances < number + 2 && "with one instance gone nothing is written",
   ];
   return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(cluster)}: ${fault}`);
