@@ -118,6 +118,10 @@ function databasePod(cluster: Manifest): Pod {
   };
 }
 
+/** Whether a pod prepares a database and ends: it reads `DATABASE_URL`, opens one connection, and nothing else. */
+export const prepares = ({ labels }: Pick<Pod, "labels">): boolean =>
+  ["migration", "seed"].includes(labels["app.kubernetes.io/component"] ?? "");
+
 /** The function that a pod runs for, undefined for the database's. */
 export const functionOf = (pod: Pod): string | undefined =>
   pod.labels["app.kubernetes.io/component"] === "database" ? undefined : nameLabel(pod.labels);

@@ -1,6 +1,6 @@
 import { shop } from "@shop/dev/shop";
 import type { Manifest } from "../manifest.ts";
-import { functionOf } from "../project.ts";
+import { functionOf, type Pod, prepares } from "../project.ts";
 import type { Build, Rule } from "../rule.ts";
 
 /** Kept free for the superuser, replication and whoever looks after the server. */
@@ -12,7 +12,7 @@ export const connections: Rule = {
   check: ({ manifests, pods }: Build) => {
     const owners = new Set(shop.filter(({ ownsData }) => ownsData).map(({ name }) => name));
     const clients = pods.filter((pod) => owners.has(functionOf(pod) ?? ""));
-    const needed = clients.reduce((total, { spec, countMax }) => total + countMax * poolOf(spec.containers[0]?.env), 0);
+    const needed = clients.reduce((total, pod) => total + pod.countMax * connectionsOf(pod), 0);
     const max = connectionsMax(manifests);
     if (max === undefined) return ["Cannot accept the database: max_connections is not set"];
     return needed <= max - reserve
@@ -20,6 +20,8 @@ export const connections: Rule = {
       : [`Cannot accept max_connections ${max}: ${needed} and a reserve of ${reserve} are needed at max-scale`];
   },
 };
+
+const connectionsOf = (pod: Pod): number => (prepares(pod) ? 1 : poolOf(pod.spec.containers[0]?.env));
 
 const poolOf = (env: { name: string; value?: string }[] | undefined): number =>
   Number(env?.find(({ name }) => name === "DATABASE_CONNECTIONS_MAX")?.value ?? Number.POSITIVE_INFINITY);

@@ -1,6 +1,6 @@
 import { shop } from "@shop/dev/shop";
 import { containersOf, type EnvVar } from "../manifest.ts";
-import { functionOf, type Pod } from "../project.ts";
+import { functionOf, type Pod, prepares } from "../project.ts";
 import type { Rule } from "../rule.ts";
 
 /** OpenTelemetry's collector, by its Service in `tracing`. */
@@ -18,10 +18,10 @@ function faultsOf(pod: Pod): string[] {
   const [container] = pod.spec.containers;
   const env = container?.env ?? [];
   const value = (name: string) => env.find((variable) => variable.name === name)?.value;
-  const peers = Object.entries(found.peers).filter(
+  const peers = Object.entries(prepares(pod) ? {} : found.peers).filter(
     ([name, peer]) => value(name) !== `http://${peer}.${pod.namespace}.svc.cluster.local`,
   );
-  const spans = !pod.job || pod.labels["app.kubernetes.io/component"] === "settle";
+  const spans = !prepares(pod);
   const { name: containerName = "user-container" } = container ?? {}; // which is what Knative calls one without a name
   const attributes = `service.namespace=${pod.namespace},container.name=${containerName}`;
   const faults = [
@@ -29,6 +29,7 @@ function faultsOf(pod: Pod): string[] {
     found.ownsData && !isReference(env, found.name) && `DATABASE_URL should come of "${found.name}-database"`,
     spans && value("OTEL_EXPORTER_OTLP_ENDPOINT") !== collector && "its spans go nowhere",
     spans && value("OTEL_RESOURCE_ATTRIBUTES") !== attributes && "its spans can not be told from the queue-proxy's",
+    prepares(pod) && env.some(({ name }) => name !== "DATABASE_URL") && "it has a variable that nothing in it reads",
     new Set(env.map(({ name }) => name)).size < env.length && "a variable stands in it twice",
     readsOthers(pod, `${found.name}-database`) && "it reads what is another's, or may change under it",
   ];
