@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
+import { revision } from "@shop/dev/images";
 
 /** Whether a suite runs in full, to write down its figures: `bun run test:stack --full`. */
 export const full = process.env.STACK_FULL === "1";
@@ -15,7 +16,7 @@ export function createRecord(file: URL, head: string): (title: string, lines: st
         .slice(1)
         .map((section) => [section.split("\n")[0] ?? "", section.trimEnd()] as const),
     );
-    const machine = `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+    const machine = `${new Date().toISOString().slice(0, 10)}, ${revision()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
     sections.set(title, `${title}\n\n${[...lines, "", `(${machine})`].join("\n")}`);
     const text = [...sections.values()].sort().map((section) => `## ${section}\n`);
     writeFileSync(file, `${head}\n${text.join("\n")}`);

@@ -4,6 +4,7 @@ import { eventually } from "@shop/platform/testing";
 import { kubectl } from "./api.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
 import type { Pod } from "./pods.ts";
+import { record } from "./results.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
 import { readyOf, serviceOf } from "./state.ts";
 
@@ -55,6 +56,7 @@ export function broken(stage: () => Stage): void {
       const message = await reported("users");
       assert.match(message, /image|pull/i);
       say(`a broken image did not take over: ${message}`);
+      record("A broken image", ["The revision before it serves, and the Service says:", "", `> ${message}`]);
     });
 
     for (const [what, on] of [

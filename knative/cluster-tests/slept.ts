@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { names } from "./environment.ts";
+import { record } from "./results.ts";
 import { scrapeAll } from "./scrape.ts";
 import type { Stage } from "./stage.ts";
 
@@ -48,5 +49,8 @@ export function slept(stage: () => Stage): void {
     for (const name of names)
       assert.ok(pods.lives.some((life) => life.function === name && scraper.readsOf(life).length > 30));
     say(`no pod is left, after ${all} reads`);
+    record("Asleep", [
+      `${all} reads, one a second of every pod until ${lastReadMs / 1_000} s after it was told to end: all were answered, none woke a pod; then none of the five had one.`,
+    ]);
   });
 }

@@ -5,6 +5,7 @@ import { type Name, names, namespace } from "./environment.ts";
 
 export type Served = {
   metadata: Meta;
+  spec: { template: { metadata: { annotations?: Record<string, string> } } };
   status?: {
     observedGeneration?: number;
     conditions?: Condition[];
@@ -33,6 +34,12 @@ export async function revisionsOf(api: Api): Promise<Record<Name, string>> {
     Name,
     string
   >;
+}
+
+/** What one pod of a function is to bear at most, as its autoscaler is told. */
+export async function targetOf(api: Api, name: string): Promise<number> {
+  const { annotations = {} } = (await serviceOf(api, name)).spec.template.metadata;
+  return Number(annotations["autoscaling.knative.dev/target"]);
 }
 
 export const readyOf = ({ status }: Served): Condition | undefined =>
