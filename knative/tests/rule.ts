@@ -23,3 +23,7 @@ export const toBuild = (overlay: string, manifests: readonly Manifest[]): Build 
 
 /** Whether this is where the pipeline deploys to. */
 export const isProduction = ({ overlay }: Build): boolean => overlay.endsWith("/production");
+
+/** What a rule says of the faults that something has; one that it has not is `false`. */
+export const refusals = (what: string, faults: readonly (string | false)[]): string[] =>
+  faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${what}: ${fault}`);

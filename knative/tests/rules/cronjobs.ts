@@ -1,5 +1,5 @@
 import { describe, type Manifest } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 const periodSeconds = 300;
 /** The controller looks every ten seconds: with less it might find every run too late. */
@@ -33,5 +33,5 @@ function faultsOf(cronJob: Manifest): string[] {
     !isWithin(spec.failedJobsHistoryLimit, 1, 10) &&
       "how many failed runs are kept is not set (failedJobsHistoryLimit)",
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(cronJob)}: ${fault}`);
+  return refusals(describe(cronJob), faults);
 }

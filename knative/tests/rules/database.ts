@@ -2,7 +2,7 @@ import { shop } from "@shop/dev/shop";
 import { coreServices, describe, type Manifest } from "../manifest.ts";
 import { selects } from "../network.ts";
 import { functionOf } from "../project.ts";
-import type { Build, Rule } from "../rule.ts";
+import { type Build, type Rule, refusals } from "../rule.ts";
 
 /** There is one server, it keeps its data, and each owner's URL names it, its own login, password and database. */
 export const database: Rule = {
@@ -47,5 +47,5 @@ function serverFaults(server: Manifest): string[] {
     replicas !== 1 && "two of it would be two databases",
     volumeClaimTemplates.length === 0 && "its data ends with its pod",
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(server)}: ${fault}`);
+  return refusals(describe(server), faults);
 }

@@ -1,5 +1,5 @@
 import { describe, type Manifest } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 /**
  * Where CloudNativePG runs the server, what was answered outlives an instance, and one instance less stops nothing.
@@ -20,5 +20,5 @@ function faultsOf(cluster: Manifest): string[] {
     affinity?.podAntiAffinityType !== "required" && "two instances may be lost with one node",
     instances < number + 2 && "with one instance gone nothing is written",
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(cluster)}: ${fault}`);
+  return refusals(describe(cluster), faults);
 }

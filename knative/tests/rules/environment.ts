@@ -1,7 +1,7 @@
 import { shop } from "@shop/dev/shop";
 import { containersOf, type EnvVar } from "../manifest.ts";
 import { functionOf, type Pod, prepares } from "../project.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 /** OpenTelemetry's collector, by its Service in `tracing`. */
 const collector = "http://collector.tracing.svc.cluster.local:4318";
@@ -33,7 +33,7 @@ function faultsOf(pod: Pod): string[] {
     new Set(env.map(({ name }) => name)).size < env.length && "a variable stands in it twice",
     readsOthers(pod, `${found.name}-database`) && "it reads what is another's, or may change under it",
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${pod.of}: ${fault}`);
+  return refusals(pod.of, faults);
 }
 
 function isReference(env: readonly EnvVar[], owner: string): boolean {

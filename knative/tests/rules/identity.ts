@@ -1,4 +1,4 @@
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 /** Every pod of ours runs as its own account, without a token for the API server and without a list of the others' addresses. */
 export const identity: Rule = {
@@ -15,7 +15,7 @@ export const identity: Rule = {
           spec.automountServiceAccountToken !== false && "it gets a token for the API server",
           spec.enableServiceLinks !== false && "it gets every Service's address as variables",
         ];
-        return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${of}: ${fault}`);
+        return refusals(of, faults);
       });
   },
 };

@@ -1,5 +1,5 @@
 import { describe, type Manifest, nameLabel } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 /** A migration that finds no database tries again for about this long. */
 const waitMinSeconds = 600;
@@ -24,5 +24,5 @@ function faultsOf(job: Manifest): string[] {
     Number(job.spec?.activeDeadlineSeconds) < waitMinSeconds &&
       "it ends before its database is there (activeDeadlineSeconds)",
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(job)}: ${fault}`);
+  return refusals(describe(job), faults);
 }

@@ -1,6 +1,6 @@
 import { shop } from "@shop/dev/shop";
 import { describe, type Manifest, type Spec } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 const owners = shop.filter(({ ownsData }) => ownsData).map(({ name }) => name);
 const hostRules = ["host sameuser all all scram-sha-256", `host all ${owners.toSorted().join(",")} all reject`];
@@ -12,9 +12,7 @@ export const databaseOwners: Rule = {
   check: ({ manifests }) => [
     ...manifests.filter(({ kind }) => kind === "Cluster").flatMap((cluster) => missing(cluster, manifests)),
     ...manifests.flatMap((manifest) =>
-      (faultsOf[manifest.kind]?.(manifest.spec ?? {}) ?? [])
-        .filter((fault) => fault !== false)
-        .map((fault) => `Cannot accept ${describe(manifest)}: ${fault}`),
+      refusals(describe(manifest), faultsOf[manifest.kind]?.(manifest.spec ?? {}) ?? []),
     ),
   ],
 };
@@ -29,7 +27,7 @@ function missing({ metadata }: Manifest, manifests: readonly Manifest[]): string
       ({ name, passwordSecret }) => name === owner && passwordSecret?.name === `${owner}-database`,
     ) && `"${owner}" is no login by its own Secret`,
   ]);
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept the environment: ${fault}`);
+  return refusals("the environment", faults);
 }
 
 const faultsOf: Record<string, (spec: Spec) => (string | false)[]> = {

@@ -1,5 +1,5 @@
 import { describe, type Manifest, type Spec } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 /** A password that External Secrets makes is made once, outlives its manifest, belongs to the login of its URL, and fits into it. */
 export const passwords: Rule = {
@@ -9,7 +9,7 @@ export const passwords: Rule = {
       const { kind, spec = {} } = manifest;
       const faults =
         kind === "ExternalSecret" ? secretFaults(spec, manifests) : kind === "Password" ? generatorFaults(spec) : [];
-      return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(manifest)}: ${fault}`);
+      return refusals(describe(manifest), faults);
     }),
 };
 

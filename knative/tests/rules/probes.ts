@@ -1,5 +1,5 @@
 import { containerOf, describe, knativeServices, type Manifest } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 /** The port that Prometheus may reach; most others are the queue-proxy's. */
 const port = 8080;
@@ -32,5 +32,5 @@ function faultsOf(service: Manifest): string[] {
     period * failures > 300 && "a function that hangs should be ended within five minutes",
     isThere(startupProbe) && "a startup probe delays every wake",
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(service)}: ${fault}`);
+  return refusals(describe(service), faults);
 }

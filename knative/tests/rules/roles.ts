@@ -1,5 +1,5 @@
 import { describe, type Manifest } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 const reading = new Set(["get", "list", "watch"]);
 
@@ -33,7 +33,7 @@ export const roles: Rule = {
           !manifests.some(({ kind, metadata }) => kind === roleRef?.kind && metadata.name === roleRef.name) &&
           `there is no ${roleRef?.kind} "${roleRef?.name}"`,
       ];
-      return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(manifest)}: ${fault}`);
+      return refusals(describe(manifest), faults);
     }),
 };
 

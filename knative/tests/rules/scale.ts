@@ -1,6 +1,6 @@
 import { describe, knativeServices, type Manifest } from "../manifest.ts";
 import { seconds } from "../quantity.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 const prefix = "autoscaling.knative.dev/";
 
@@ -40,5 +40,5 @@ function faultsOf(service: Manifest): string[] {
       (name) => !isWithin(value(name) ?? "0s", 0) && `${name} should be in seconds, at most ${windowMaxSeconds}s`,
     ),
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(service)}: ${fault}`);
+  return refusals(describe(service), faults);
 }

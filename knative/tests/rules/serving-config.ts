@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, type Manifest } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 const { keys } = JSON.parse(readFileSync(new URL("../../schemas/serving-config.json", import.meta.url), "utf8")) as {
   keys: Record<string, string[]>;
@@ -19,9 +19,7 @@ export const servingConfig: Rule = {
           (config["enable-scale-to-zero"] ?? "true") !== "true" && "nothing would sleep any more",
           ...unknown.map((key) => `${name} has no "${key}"`),
         ];
-        return faults
-          .filter((fault) => fault !== false)
-          .map((fault) => `Cannot accept ${describe(manifest)}: ${fault}`);
+        return refusals(describe(manifest), faults);
       }),
     ),
 };

@@ -1,7 +1,7 @@
 import { requestTimeoutMaxMs } from "@shop/platform/config";
 import { describe, knativeServices, type Manifest } from "../manifest.ts";
 import { seconds } from "../quantity.ts";
-import { type Build, isProduction, type Rule } from "../rule.ts";
+import { type Build, isProduction, type Rule, refusals } from "../rule.ts";
 
 /** 30 s of quiet drain, a request of 11 s under way, 1.5 s for the flush. */
 const timeoutMinSeconds = 45;
@@ -32,5 +32,5 @@ function faultsOf(service: Manifest, progressMin: number): string[] {
     !isWithin(seconds(progress), progressMin) &&
       `progress-deadline should be from ${progressMin}s to ${servingMaxSeconds}s`,
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(service)}: ${fault}`);
+  return refusals(describe(service), faults);
 }

@@ -1,5 +1,5 @@
 import { describe, knativeServices, type Manifest } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 import { configsOf } from "./serving-config.ts";
 
 /** In production Kourier speaks TLS with whoever comes from outside, sends plain HTTP there, and no function is left out: a visitor's cookie is his only secret. */
@@ -19,7 +19,7 @@ function servingFaults(serving: Manifest): string[] {
     network["http-protocol"] !== "Redirected" && "plain HTTP is answered",
     !configs["config-certmanager"]?.issuerRef && "nobody whom a browser trusts signs its certificates",
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(serving)}: ${fault}`);
+  return refusals(describe(serving), faults);
 }
 
 const exceptions = ["disable-external-domain-tls", "http-protocol"].map((name) => `networking.knative.dev/${name}`);

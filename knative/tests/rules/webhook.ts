@@ -1,5 +1,5 @@
 import { describe, knativeServices, type Manifest } from "../manifest.ts";
-import type { Rule } from "../rule.ts";
+import { type Rule, refusals } from "../rule.ts";
 
 /** What Serving takes of a pod only with a feature that is off by default, and off here. */
 const featured = new Set([
@@ -54,7 +54,7 @@ function faultsOf(service: Manifest): string[] {
     Number(template?.spec.containerConcurrency) > concurrencyMax &&
       `containerConcurrency should be ${concurrencyMax} or less`,
   ];
-  return faults.filter((fault) => fault !== false).map((fault) => `Cannot accept ${describe(service)}: ${fault}`);
+  return refusals(describe(service), faults);
 }
 
 const strangers = ({ annotations, labels }: Partial<Manifest["metadata"]> = {}, known: ReadonlySet<string>) =>
