@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { type Api, openWay } from "./api.ts";
-import { type Name, namespace } from "./environment.ts";
+import type { Name } from "./environment.ts";
+import { serviceOf } from "./state.ts";
 
 export type Reply = {
   status: number;
@@ -23,7 +24,6 @@ export type Routes = AsyncDisposable & {
 };
 
 type RoutesOptions = { api: Api; publicUrl?: string | undefined; internalUrl?: string | undefined };
-type Served = { status?: { url?: string } };
 
 const timeoutMs = 60_000;
 
@@ -40,9 +40,9 @@ export async function openRoutes({ api, publicUrl, internalUrl }: RoutesOptions)
   const inside = internalUrl ?? (await forward("kourier-internal"));
 
   async function hostOf(name: string): Promise<string> {
-    const served = await api.get<Served>(`/apis/serving.knative.dev/v1/namespaces/${namespace}/services/${name}`);
-    if (!served?.status?.url) throw new Error(`Cannot find the route of "${name}": it has no address yet`);
-    return new URL(served.status.url).host;
+    const { status } = await serviceOf(api, name);
+    if (!status?.url) throw new Error(`Cannot find the route of "${name}": it has no address yet`);
+    return new URL(status.url).host;
   }
   return {
     url: outside,
