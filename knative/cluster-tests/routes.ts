@@ -13,7 +13,7 @@ export type Reply = {
   sentMs: number;
   tookMs: number;
 };
-export type Asking = { method?: "GET" | "POST" | "PUT"; body?: unknown; headers?: Record<string, string> };
+export type Asking = { method?: "GET" | "POST"; body?: unknown; headers?: Record<string, string> };
 
 /** The way in: every function by its own route, through the ingress, whether the public may come there or not. */
 export type Routes = AsyncDisposable & {
