@@ -12,7 +12,7 @@ import { asleep, revisionsOf, targetOf } from "./state.ts";
 const sleepTimeoutMs = 120_000;
 const ramp = full
   ? { RATE: "200", RAMP_SECONDS: "60", HOLD_SECONDS: "60" }
-  : { RATE: "165", RAMP_SECONDS: "20", HOLD_SECONDS: "25" };
+  : { RATE: "170", RAMP_SECONDS: "20", HOLD_SECONDS: "40" };
 const steady = { RATE: "30", RAMP_SECONDS: "1", HOLD_SECONDS: full ? "150" : "60" };
 /** Of all requests those that are orders, and the longest that one may take: pods that start use the processors of those that serve. */
 const common = { ORDERS_SHARE: "0.2", P95_MS: "5000" };
