@@ -5,12 +5,11 @@ import type { Meta } from "./api.ts";
 import { openDatabases } from "./database.ts";
 import { names, namespace } from "./environment.ts";
 import { laterMigration } from "./later.ts";
-import { placeOrder, send } from "./routes.ts";
+import { paths, placeOrder, send } from "./routes.ts";
 import { apply, type Stage } from "./stage.ts";
 import { revisionsOf } from "./state.ts";
 
 const owners = ["inventory", "orders", "users"] as const;
-const paths = { inventory: "/inventory", orders: "/openapi.json", users: "/users" };
 
 export function applied(stage: () => Stage): void {
   describe("applied once", () => {

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import { kubectl } from "./api.ts";
-import { type Change, type Name, namespace } from "./environment.ts";
+import { type Change, type Name, names, namespace } from "./environment.ts";
 import type { Pod } from "./pods.ts";
 import { record } from "./results.ts";
+import { paths } from "./routes.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
 import { readyOf, serviceOf } from "./state.ts";
 
@@ -31,8 +32,6 @@ const faults: Change[] = [
   { on: "inventory", op: "remove", path: `${container}/env/0` },
   database("orders", "planted"),
 ];
-/** What each is asked, to see that the revision before the fault serves. */
-const paths = { users: "/users", inventory: "/inventory", orders: "/openapi.json" };
 
 type Status = {
   status: {
@@ -82,12 +81,12 @@ export function broken(stage: () => Stage): void {
       assert.match(`${headers["retry-after"]}`, /^\d+$/);
       assert.equal(headers["content-type"], "application/problem+json");
       await apply(stage(), lightSleep);
-      for (const [name, path] of Object.entries(paths)) assert.equal((await routes.ask(name, path)).status, 200, name);
+      for (const name of names) assert.equal((await routes.ask(name, paths[name])).status, 200, name);
     });
   });
 
   /** Waits until the Service says that what was applied last does not serve, and sees that what was before it does; what it said. */
-  async function reported(on: keyof typeof paths): Promise<string> {
+  async function reported(on: Name): Promise<string> {
     const { api, routes } = stage();
     const message = await eventually(
       "the Service reports it",

@@ -4,21 +4,14 @@ import { runPrometheus, scrapeIntervalS } from "../../functions/tests/stack/prom
 import { kubectl } from "./api.ts";
 import { type Name, names, namespace } from "./environment.ts";
 import { full, record } from "./results.ts";
+import { paths } from "./routes.ts";
+import { sum } from "./scrape.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
 import { asleep } from "./state.ts";
 
 const rounds = full ? 10 : 2;
 const requestsMax = 5;
 const drainTimeoutMs = 90_000;
-
-/** What each function is asked when it is asked directly. */
-const paths: Record<Name, string> = {
-  frontend: "/docs/problems",
-  gateway: "/openapi.json",
-  orders: "/openapi.json",
-  inventory: "/inventory",
-  users: "/users",
-};
 
 export function counted(stage: () => Stage): void {
   it("loses no count: a real Prometheus at 15 s, five functions that wake side by side", async () => {
@@ -55,7 +48,6 @@ export function counted(stage: () => Stage): void {
     const plain = await query(`increase(http_requests_total[${windowS}s])`);
     say(`asked ${JSON.stringify(asked)}, counted ${JSON.stringify(anchored)}`);
     assert.deepEqual(anchored, asked);
-    const sum = (counts: Record<string, number>) => Object.values(counts).reduce((all, one) => all + one, 0);
     record("Counts over wakes", [
       `${wakes} wakes, ${sum(asked)} requests, scraped each ${scrapeIntervalS} s: counted ${sum(anchored)} (\`increase(… anchored)\`), plain \`increase()\` ${sum(plain).toFixed(1)}.`,
     ]);

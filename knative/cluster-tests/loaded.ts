@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import { openStockedLedger } from "./database.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
-import { load, told } from "./load.ts";
+import { load, type Run, told } from "./load.ts";
 import { longestHeld, readyOverTime } from "./pods.ts";
 import { full, record } from "./results.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
@@ -39,7 +39,7 @@ export function loaded(stage: () => Stage): void {
       const toMs = Date.now();
       await asleep(api, sleepTimeoutMs);
 
-      assert.deepEqual({ failed: run.failed, dropped: run.dropped, pending: run.pending, refused: run.refused }, none);
+      assertFlawless(run);
       assert.ok(run.confirmed > 0);
       const lives = pods.lives.filter(({ createdMs }) => createdMs >= fromMs);
       const held = await Promise.all(
@@ -104,7 +104,7 @@ export function loaded(stage: () => Stage): void {
       say(`${deletions} pods were deleted`);
       assert.equal(await Promise.race([loading, "still running"]), "still running", "all that was under load");
       const run = await loading;
-      assert.deepEqual({ failed: run.failed, dropped: run.dropped, pending: run.pending, refused: run.refused }, none);
+      assertFlawless(run);
       record("Change under load", [
         `${steady.RATE} requests/s, while all five got a new revision and ${deletions} pods were deleted: ${told(run)}.`,
       ]);
@@ -113,7 +113,9 @@ export function loaded(stage: () => Stage): void {
   });
 }
 
-const none = { failed: 0, dropped: 0, pending: 0, refused: 0 };
+function assertFlawless({ failed, dropped, pending, refused }: Run): void {
+  assert.deepEqual({ failed, dropped, pending, refused }, { failed: 0, dropped: 0, pending: 0, refused: 0 });
+}
 
 /**
  * Traffic of the public two on the old revision or on the new one, with an address for the one that has none of it: so the ingress knows both

@@ -25,6 +25,15 @@ export type Routes = AsyncDisposable & {
 
 type RoutesOptions = { api: Api; publicUrl?: string | undefined; internalUrl?: string | undefined };
 
+/** What each function is asked when it is asked directly. */
+export const paths: Readonly<Record<Name, string>> = {
+  frontend: "/docs/problems",
+  gateway: "/openapi.json",
+  orders: "/openapi.json",
+  inventory: "/inventory",
+  users: "/users",
+};
+
 const timeoutMs = 60_000;
 
 /** By the given addresses of Kourier, else by `kubectl port-forward` to its Services. */

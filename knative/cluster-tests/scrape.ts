@@ -39,6 +39,9 @@ export async function readMetrics(address: string): Promise<string> {
   return response.text();
 }
 
+/** What counts come to, of whatever they are. */
+export const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((all, one) => all + one, 0);
+
 /** The value of the first sample whose line begins so. */
 export function valueIn(text: string, start: string): number {
   const line = text.split("\n").find((one) => one.startsWith(start));

@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import type { Change } from "./environment.ts";
 import { record } from "./results.ts";
-import { readMetrics } from "./scrape.ts";
+import { readMetrics, sum } from "./scrape.ts";
 import { apply, lightSleep, type Stage } from "./stage.ts";
 import { isReady, revisionsOf, serviceOf } from "./state.ts";
 
@@ -55,7 +55,6 @@ export function split(stage: () => Stage): void {
       }
       return counts;
     };
-    const sum = (counts: Record<string, number>) => Object.values(counts).reduce((all, one) => all + one, 0);
     const before = await counted();
     let left = requests;
     await Promise.all(
