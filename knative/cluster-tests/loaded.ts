@@ -6,13 +6,15 @@ import { type Change, type Name, namespace } from "./environment.ts";
 import { load, type Run, told } from "./load.ts";
 import { longestHeld, readyOverTime } from "./pods.ts";
 import { full, record } from "./results.ts";
-import { apply, lightSleep, type Stage } from "./stage.ts";
+import { apply, lightSleep, type Stage, windowOf } from "./stage.ts";
 import { asleep, revisionsOf, targetOf } from "./state.ts";
 
 const sleepTimeoutMs = 120_000;
 const ramp = full
   ? { RATE: "200", RAMP_SECONDS: "60", HOLD_SECONDS: "60" }
-  : { RATE: "170", RAMP_SECONDS: "20", HOLD_SECONDS: "40" };
+  : { RATE: "105", RAMP_SECONDS: "20", HOLD_SECONDS: "40" };
+/** Long enough to count no single stall of a small machine as a change of load. */
+const rampWindow = "15s";
 const steady = { RATE: "30", RAMP_SECONDS: "1", HOLD_SECONDS: full ? "150" : "60" };
 /** Of all requests those that are orders, and the longest that one may take: pods that start use the processors of those that serve. */
 const common = { ORDERS_SHARE: "0.2", P95_MS: "5000" };
@@ -31,7 +33,7 @@ export function loaded(stage: () => Stage): void {
   describe("under load", () => {
     it("goes from none to as many pods as the target says and back to none, and fails no request", async () => {
       const { api, pods, routes, say } = stage();
-      await apply(stage(), lightSleep);
+      await apply(stage(), windowOf(rampWindow));
       await using _stocked = await openStockedLedger();
       await asleep(api, sleepTimeoutMs);
       const fromMs = Date.now();

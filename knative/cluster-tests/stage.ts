@@ -19,11 +19,16 @@ export type Stage = {
   say(text: string): void;
 };
 
-/** So that a function sleeps seconds after its last request. */
-export const lightSleep: readonly Change[] = [
-  { op: "replace", path: "/spec/template/metadata/annotations/autoscaling.knative.dev~1window", value: "6s" },
-  { op: "replace", path: "/spec/template/metadata/annotations/autoscaling.knative.dev~1scale-down-delay", value: "0s" },
-];
+/** So that a function sleeps soon after its last request: its load counts over this window, and nothing is kept beyond it. */
+export const windowOf = (window: string): Change[] =>
+  Object.entries({ window, "scale-down-delay": "0s" }).map(([key, value]) => ({
+    op: "replace",
+    path: `/spec/template/metadata/annotations/autoscaling.knative.dev~1${key}`,
+    value,
+  }));
+
+/** The shortest window there is. */
+export const lightSleep: readonly Change[] = windowOf("6s");
 
 const readyTimeoutMs = 240_000;
 
