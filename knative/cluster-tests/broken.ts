@@ -20,17 +20,19 @@ const impatience: Change = {
   path: `${template}/metadata/annotations/serving.knative.dev~1progress-deadline`,
   value: "30s",
 };
-const database = (on: Name, value: string): Change => ({
-  on,
-  op: "replace",
-  path: `${container}/env/0`,
-  value: { name: "DATABASE_URL", value },
-});
+/** Its variable for the database, found where it is meant to be, becomes this text, or is gone. */
+const database = (on: Name, value?: string): Change[] => {
+  const path = `${container}/env/0`;
+  return [
+    { on, op: "test", path: `${path}/name`, value: "DATABASE_URL" },
+    { on, path, ...(value ? { op: "replace", value: { name: "DATABASE_URL", value } } : { op: "remove" }) },
+  ];
+};
 /** One fault each, all in one apply. */
 const faults: Change[] = [
   { on: "users", op: "replace", path: `${container}/image`, value: "dev.local/users:missing" },
-  { on: "inventory", op: "remove", path: `${container}/env/0` },
-  database("orders", "planted"),
+  ...database("inventory"),
+  ...database("orders", "planted"),
 ];
 
 type Status = {
@@ -75,7 +77,7 @@ export function broken(stage: () => Stage): void {
 
     it("only in that its database cannot be reached is Ready, and answers 503 with Retry-After", async () => {
       const { routes } = stage();
-      await apply(stage(), [...lightSleep, database("users", "postgres://users:none@127.0.0.1:1/users")]);
+      await apply(stage(), [...lightSleep, ...database("users", "postgres://users:none@127.0.0.1:1/users")]);
       const { status, headers } = await routes.ask("users", "/users");
       assert.equal(status, 503);
       assert.match(`${headers["retry-after"]}`, /^\d+$/);

@@ -7,7 +7,7 @@ import { kubectl, tryKubectl } from "./api.ts";
 export { type Name, names, namespace } from "../tools/manifests.ts";
 
 /** One operation of a JSON patch (RFC 6902) on the Service of one function, or of all. */
-export type Change = { on?: Name; op: "add" | "replace" | "remove"; path: string; value?: unknown };
+export type Change = { on?: Name; op: "add" | "replace" | "remove" | "test"; path: string; value?: unknown };
 
 /** The local environment, in a copy. */
 export type Environment = Pick<Manifests, "setTag"> &
