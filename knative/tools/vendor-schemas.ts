@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -38,13 +38,16 @@ const servingConfig = "https://github.com/knative/serving/releases/download/knat
 
 const folder = fileURLToPath(new URL("../schemas/", import.meta.url));
 const { values } = parseArgs({ options: { mirror: { type: "string" } } });
+const files = new Map<string, string>();
 
 try {
-  await mkdir(folder, { recursive: true });
-  for (const name of await readdir(folder)) await rm(join(folder, name));
   await vendorKubernetes();
   for (const source of customResources) await vendorCustomResource(source);
   await vendorServingConfig();
+  // Only now: whatever could not be read leaves what was there.
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  for (const [name, text] of files) await writeFile(join(folder, name), text);
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);
@@ -82,7 +85,7 @@ async function vendorKubernetes(): Promise<void> {
   if (Object.keys(kinds).length !== kubernetes.kinds.length)
     throw new Error("Cannot vendor Kubernetes: a kind is missing");
   const kept = [...wanted].sort().map((name) => [name, strict(definitions[name] ?? {})]);
-  await write("kubernetes", { source: kubernetes.source, kinds, definitions: Object.fromEntries(kept) });
+  put("kubernetes", { source: kubernetes.source, kinds, definitions: Object.fromEntries(kept) });
 }
 
 interface Crd {
@@ -109,7 +112,7 @@ async function vendorCustomResource(source: string): Promise<void> {
     ] as const)
       schema.properties = { ...schema.properties, [name]: { type } };
     if (schema.properties?.status) delete schema.properties.status;
-    await write(names.kind.toLowerCase() === "service" ? "knative-service" : names.kind.toLowerCase(), {
+    put(names.kind.toLowerCase() === "service" ? "knative-service" : names.kind.toLowerCase(), {
       source,
       kinds: { [`${group}/${version.name}/${names.kind}`]: schema },
       definitions: {},
@@ -130,15 +133,15 @@ async function vendorServingConfig(): Promise<void> {
     const found = data._example.matchAll(/^([a-z][\w.-]*):/gm);
     keys[metadata.name] = [...new Set([...found].map((match) => match[1] ?? ""))].sort();
   }
-  await write("serving-config", { source: servingConfig, keys });
+  put("serving-config", { source: servingConfig, keys });
 }
 
 /** One definition a line: small, and a new version can be read as a difference. */
-async function write(name: string, content: Record<string, unknown>): Promise<void> {
+function put(name: string, content: Record<string, unknown>): void {
   const lines = Object.entries(content).map(([key, value]) => {
     if (typeof value !== "object" || value === null) return `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`;
     const inner = Object.entries(value).map(([id, schema]) => `    ${JSON.stringify(id)}: ${JSON.stringify(schema)}`);
     return `  ${JSON.stringify(key)}: {${inner.length > 0 ? `\n${inner.join(",\n")}\n  ` : ""}}`;
   });
-  await writeFile(join(folder, `${name}.json`), `{\n${lines.join(",\n")}\n}\n`);
+  files.set(`${name}.json`, `{\n${lines.join(",\n")}\n}\n`);
 }
