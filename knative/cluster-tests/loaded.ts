@@ -19,6 +19,8 @@ const steady = { RATE: "30", RAMP_SECONDS: "1", HOLD_SECONDS: full ? "150" : "60
 /** Of all requests those that are orders, and the longest that one may take: pods that start use the processors of those that serve. */
 const common = { ORDERS_SHARE: "0.2", P95_MS: "5000" };
 const deletions = full ? 20 : 5;
+/** A pod that drains keeps its place for half a minute, and two cores have room for some 25 by what they request. */
+const drainingMax = 14;
 
 /** Knative's own: the share of its target that a pod is to bear. */
 const utilization = 0.7;
@@ -27,6 +29,7 @@ const asked = { gateway: Number(ramp.RATE), orders: Number(ramp.RATE) * 0.2, inv
 const names = ["gateway", "orders", "inventory"] as const;
 
 const readyTimeoutMs = 60_000;
+const drainTimeoutMs = 60_000;
 const pollMs = 100;
 
 export function loaded(stage: () => Stage): void {
@@ -69,6 +72,7 @@ export function loaded(stage: () => Stage): void {
         "|---|---|---|---|---|---|",
         ...lines,
       ]);
+      await apply(stage(), lightSleep);
     });
 
     it("answers a herd of 200 that comes at zero pods", async () => {
@@ -95,7 +99,9 @@ export function loaded(stage: () => Stage): void {
       const serving = await revisionsOf(api);
       for (const name of names) assert.notEqual(serving[name], old[name], name);
       say("new revisions have taken over");
+      const draining = () => pods.lives.filter(({ endingMs, goneMs }) => endingMs && !goneMs).length;
       for (let deleted = 0; deleted < deletions; deleted++) {
+        await eventually("the node has room", () => draining() <= drainingMax, drainTimeoutMs, pollMs);
         const name = names[deleted % names.length] ?? "gateway";
         const those = () => ready(name).filter(({ revision }) => revision === serving[name]);
         const victim = await eventually(`${name} serves`, () => those()[0], readyTimeoutMs, pollMs);
