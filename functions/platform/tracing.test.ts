@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { readConfig } from "./config.ts";
@@ -141,6 +142,22 @@ describe("sampling", () => {
     });
   }
 
+  it("by ratio keeps what OpenTelemetry's SDK for Go keeps: by the last 64 bits of the trace's id", () => {
+    const { receive } = open({ OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.1" });
+    const bound = 0x1999999999999a00n; // two times 0.1 × 2^63, as a double has it
+    for (const first of ["0".repeat(15).concat("1"), "f".repeat(16)]) {
+      for (const [last, expected] of [
+        [0n, true],
+        [bound - 1n, true],
+        [bound, false],
+        [2n ** 64n - 1n, false],
+      ] as const) {
+        const id = first + last.toString(16).padStart(16, "0");
+        assert.equal(isSampled(receive({ traceparent: `00-${id}-${spanId}-01` })), expected, id);
+      }
+    }
+  });
+
   it("by ratio keeps what the ratio says, and all of it at 1", () => {
     for (const name of ["traceidratio", "parentbased_traceidratio"]) {
       const { receive } = open({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: "1" });
@@ -158,7 +175,7 @@ describe("sampling", () => {
       });
       let kept = 0;
       for (let i = 0; i < count; i++) {
-        const id = crypto.randomUUID().replaceAll("-", "");
+        const id = randomBytes(16).toString("hex"); // not a UUID, whose bits are not all random
         const position = outermost ? "outermost" : "edge";
         const flagged = (flag: string) => receive({ traceparent: `00-${id}-${spanId}-${flag}` }, { position });
         const [one, other] = [flagged("01"), flagged("00")];

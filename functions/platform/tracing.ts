@@ -15,7 +15,6 @@ import {
   RandomIdGenerator,
   type Sampler,
   SamplingDecision,
-  TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
 import { type Count, createDelivery, type Exporter } from "./delivery.ts";
 import { attributeLengthMax, type OtelConfig } from "./otel-config.ts";
@@ -126,7 +125,19 @@ function samplersOf(config: OtelConfig): { root: Sampler; sampler: Sampler } {
 
 function rootSampler(name: string | undefined, ratio: number): Sampler {
   if (name === "always_off") return new AlwaysOffSampler();
-  return name === "traceidratio" ? new TraceIdRatioBasedSampler(ratio) : new AlwaysOnSampler();
+  return name === "traceidratio" ? ratioSampler(ratio) : new AlwaysOnSampler();
+}
+
+/** Keeps the traces that OpenTelemetry's SDK for Go keeps, and so Knative's proxies; the one for JavaScript reads a trace's id in another way. */
+function ratioSampler(ratio: number): Sampler {
+  const bound = BigInt(Math.floor(ratio * 2 ** 63));
+  return {
+    shouldSample: (_context, traceId) => {
+      const isKept = BigInt(`0x${traceId.slice(16)}`) >> 1n < bound;
+      return { decision: isKept ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD };
+    },
+    toString: () => `TraceIdRatioBased{${ratio}}`,
+  };
 }
 
 /** Random ids, but that the next trace can be given one: the SDK has no other way to a root span in a trace that exists. */
