@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
 import { currentCluster, deleteKindCluster } from "./cluster.ts";
-import { managedBy } from "./manifests.ts";
+import { managedBy, namespace } from "./manifests.ts";
 
 const usage = `Ends what cluster:up started: deletes its kind cluster "sre-lab".
 
   bun run cluster:down [options]
 
-  --existing          on the cluster of KUBECONFIG: deletes the namespaces that cluster:up made there, and nothing else
+  --existing          on the cluster of KUBECONFIG: deletes the namespaces that cluster:up made there, but for those
+                      into which somebody has put pods or volumes since
   --help              this text
 `;
 
@@ -23,6 +24,19 @@ try {
 }
 
 function deleteNamespaces(): void {
-  const ours = `--selector=${managedBy.key}=${managedBy.value}`;
-  currentCluster().run(["delete", "namespace", ours, "--timeout=300s"]);
+  const kubectl = currentCluster();
+  const list = (what: string, ...args: string[]) =>
+    kubectl
+      .read(["get", what, ...args, "--output=name"])
+      .split("\n")
+      .filter(Boolean);
+  const ours = list("namespaces", `--selector=${managedBy.key}=${managedBy.value}`);
+  const names = ours.map((one) => one.replace("namespace/", ""));
+  const isInUse = (name: string) =>
+    name !== namespace && list("pods,persistentvolumeclaims", `--namespace=${name}`).length > 0;
+  const kept = names.filter(isInUse);
+  const deleted = names.filter((name) => !kept.includes(name));
+  if (deleted.length > 0) kubectl.run(["delete", "namespace", ...deleted, "--timeout=300s"]);
+  for (const name of kept) console.log(`Namespace "${name}" stays: somebody has put pods or volumes there`);
+  if (names.length === 0) console.log("There is nothing that cluster:up made");
 }

@@ -8,6 +8,8 @@ import { names } from "./manifests.ts";
 import { type Outcome, withFakes } from "./testing.ts";
 
 const foreign = "kubectl * get namespaces *";
+/** Answered first, as the other is like it. */
+const marked = "kubectl * get namespaces *managed-by=shop*";
 const version = (gitVersion: string, minor: string) =>
   `echo '${JSON.stringify({ serverVersion: { major: "1", minor, gitVersion } })}'`;
 /** A cluster that is just new enough and has namespaces of others; the current context is not kind's. */
@@ -168,17 +170,39 @@ describe("cluster:down", () => {
     assert.deepEqual(outcome.calls, ["kind delete cluster --name sre-lab"]);
   });
 
-  it("--existing deletes the namespaces that cluster:up marked, and nothing else", async () => {
-    const outcome = await withFakes("down", ["--existing"], { answers: cluster });
+  it("--existing deletes the namespaces that cluster:up marked, but for those in which somebody has moved since", async () => {
+    const outcome = await withFakes("down", ["--existing"], {
+      answers: {
+        [marked]: "echo namespace/argocd; echo namespace/sre-lab; echo namespace/tracing",
+        ...cluster,
+        "kubectl * get pods,* --namespace=argocd *": "echo pod/argocd-server",
+      },
+    });
     done(outcome);
+    const heldBy = (name: string) => `get pods,persistentvolumeclaims --namespace=${name} --output=name`;
     assert.deepEqual(outcome.calls, [
       "kubectl config current-context",
-      ...on("theirs", ["delete namespace --selector=app.kubernetes.io/managed-by=shop-cluster-up --timeout=300s"]),
+      ...on("theirs", [
+        "get namespaces --selector=app.kubernetes.io/managed-by=shop-cluster-up --output=name",
+        heldBy("argocd"),
+        heldBy("tracing"),
+        "delete namespace sre-lab tracing --timeout=300s",
+      ]),
     ]);
+    assert.match(outcome.output, /^Namespace "argocd" stays/m);
+  });
+
+  it("--existing deletes nothing where nothing is marked", async () => {
+    const outcome = await withFakes("down", ["--existing"], { answers: { [marked]: "true", ...cluster } });
+    done(outcome);
+    assert.deepEqual(
+      outcome.calls.filter((call) => call.includes("delete")),
+      [],
+    );
   });
 
   it("that fails says where", async () => {
-    const answers = { ...cluster, "kubectl * delete *": "exit 1" };
+    const answers = { [marked]: "echo namespace/sre-lab", ...cluster, "kubectl * delete *": "exit 1" };
     const { code, error } = await withFakes("down", ["--existing"], { answers });
     assert.equal(code, 1);
     assert.match(
