@@ -31,7 +31,8 @@ function missing({ metadata }: Manifest, manifests: readonly Manifest[]): string
 }
 
 const faultsOf: Record<string, (spec: Spec) => (string | false)[]> = {
-  Cluster: ({ postgresql, enableSuperuserAccess }) => [
+  Cluster: ({ postgresql, enableSuperuserAccess, inheritedMetadata }) => [
+    inheritedMetadata?.labels?.["app.kubernetes.io/name"] !== undefined && "its operator sets this name itself",
     enableSuperuserAccess === true && "its superuser may come from outside",
     postgresql?.pg_hba?.join("\n") !== hostRules.join("\n") && `pg_hba should be "${hostRules.join('", "')}"`,
   ],
