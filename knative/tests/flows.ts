@@ -23,6 +23,7 @@ export const ports: readonly Port[] = [
   ...(["9090", "9091", "9187", "12345", "12345/UDP"] as const),
 ];
 
+const names = (actors: readonly Actor[]) => actors.map(({ name }) => name);
 const callers = ["frontend", "gateway", "orders", "orders settle"];
 const ingress = ["activator", "kourier", "kourier of the operator"];
 
@@ -45,7 +46,7 @@ export function expectedFlows(actors: readonly string[], { production }: { produ
   add(ownersAndJobs(actors), ["postgres"], ["5432"]);
   if (production) {
     add(["cloudnative-pg", "postgres"], ["postgres"], ["5432", "8000"]);
-    add(["postgres"], ["internet", "dns cache of the node"], ["443", "6443"]); // any address that is no pod's
+    add(["postgres"], names(outsiders), ["443", "6443"]);
   }
   return flows;
 }

@@ -82,10 +82,15 @@ describe("a connection", () => {
     );
   });
 
-  it("leaves the cluster by a block of addresses only", () => {
+  it("leaves the cluster by a block of addresses only, and one of all addresses may mean pods", () => {
     const toBlock = outOf("shop", { to: [{ ipBlock: { cidr: "0.0.0.0/0" } }] });
     assert.equal(isAllowed([toBlock], shop, internet, "443"), true);
-    assert.equal(isAllowed([toBlock], shop, database, "5432"), false);
+    assert.equal(isAllowed([toBlock], shop, database, "5432"), true);
+    const toPart = outOf("shop", { to: [{ ipBlock: { cidr: "203.0.113.0/24" } }] });
+    assert.deepEqual(
+      [internet, database].map((to) => isAllowed([toPart], shop, to, "443")),
+      [true, false],
+    );
     const toNode = outOf("shop", { to: [{ ipBlock: { cidr: "169.254.20.10/32" } }, { ipBlock: { cidr: "::/0" } }] });
     const at = (address: string): Actor => ({ name: "node", address, labels: {} });
     assert.deepEqual(

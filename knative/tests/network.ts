@@ -58,7 +58,7 @@ function admits(peers: readonly NetworkPeer[] | undefined, actor: Actor, namespa
 }
 
 function matches(peer: NetworkPeer, actor: Actor, namespace: string | undefined): boolean {
-  if (peer.ipBlock) return isWithin(actor.address, peer.ipBlock.cidr); // a pod's address is for selectors to name
+  if (peer.ipBlock) return isWithin(actor.address, peer.ipBlock.cidr);
   if (actor.namespace === undefined) return false;
   const inNamespace = peer.namespaceSelector
     ? selects(peer.namespaceSelector, { "kubernetes.io/metadata.name": actor.namespace })
@@ -66,8 +66,9 @@ function matches(peer: NetworkPeer, actor: Actor, namespace: string | undefined)
   return inNamespace && selects(peer.podSelector, actor.labels);
 }
 
+/** A pod's address is for selectors to name; but some networks (Calico) let a block of all addresses mean pods as well. */
 function isWithin(address: string | undefined, cidr: string): boolean {
-  if (address === undefined) return false;
+  if (address === undefined) return cidr.endsWith("/0");
   const family = (ip: string) => (isIPv6(ip) ? "ipv6" : "ipv4");
   const [network = "", bits] = cidr.split("/");
   const block = new BlockList();
