@@ -67,6 +67,18 @@ describe("the shop in containers", () => {
     assert.ok(performance.now() - repliedMs < exitMaxMs);
     await database.close();
   });
+
+  it("exits 0 at SIGTERM, each of the others too", async () => {
+    for (const [name, started] of stage.containers) {
+      if (name === "users") continue; // has ended
+      const container = (await engine()).getContainer(started.getId());
+      const ended = container.wait() as Promise<{ StatusCode: number }>;
+      const toldMs = performance.now();
+      await container.kill({ signal: "SIGTERM" });
+      assert.equal((await ended).StatusCode, 0, name);
+      assert.ok(performance.now() - toldMs < exitMaxMs, name);
+    }
+  });
 });
 
 const refuses = (url: string): Promise<boolean> =>
