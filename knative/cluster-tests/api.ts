@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { eventually } from "@shop/platform/testing";
 
 export type Meta = {
@@ -80,18 +81,18 @@ export async function openWay(to: string, ...args: string[]): Promise<AsyncDispo
   };
 }
 
-/** Runs kubectl; what it wrote. */
+/** Runs kubectl; what it wrote, without its warnings. */
 export async function kubectl(...args: string[]): Promise<string> {
-  const { code, output } = await tryKubectl(...args);
-  if (code !== 0) throw new Error(`Cannot run "kubectl ${args.join(" ")}": ${output.trim().slice(-2_000)}`);
+  const { code, output, error } = await tryKubectl(...args);
+  if (code !== 0) throw new Error(`Cannot run "kubectl ${args.join(" ")}": ${error.trim().slice(-2_000)}`);
   return output;
 }
 
 /** Runs kubectl, which may fail. */
-export async function tryKubectl(...args: string[]): Promise<{ code: number; output: string }> {
+export async function tryKubectl(...args: string[]): Promise<{ code: number; output: string; error: string }> {
   const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
-  const [code] = (await once(child, "close")) as [number];
-  return { code, output };
+  const closed = once(child, "close") as Promise<[number]>;
+  const [output, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = await closed;
+  return { code, output, error };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
-import { kubectl } from "./api.ts";
+import { tryKubectl } from "./api.ts";
 import { type Change, type Name, names, namespace } from "./environment.ts";
 import type { Pod } from "./pods.ts";
 import { record } from "./results.ts";
@@ -68,7 +68,11 @@ export function broken(stage: () => Stage): void {
         const pod = await eventually("its pod has ended", () => endedPod(on), noticeTimeoutMs, pollMs);
         assert.equal(exitCodeOf(pod), 1);
         const whose = [`--namespace=${namespace}`, pod.metadata.name, "--container=user-container", "--tail=5"];
-        const lines = await kubectl("logs", ...whose);
+        const fatal = async () => {
+          const { output } = await tryKubectl("logs", ...whose); // nothing while the container starts again
+          return output.includes('"fatal"') ? output : undefined;
+        };
+        const lines = await eventually("its log says why", fatal, noticeTimeoutMs, pollMs);
         assert.match(lines, /"level":"fatal".*Cannot start: DATABASE_URL should be a postgres:\/\/ URL/);
         assert.doesNotMatch(lines, /planted/);
         await reported(on);

@@ -12,7 +12,7 @@ import { woken } from "./woken.ts";
 /** Ten images, on a machine that has none of their layers. */
 const buildTimeoutMs = 900_000;
 
-/** One cluster, so one after the other: each part begins where the one before it ended. */
+/** One cluster, so one after the other: each part applies what it needs. */
 describe("the shop on Knative", () => {
   const stack = new AsyncDisposableStack();
   let ended: Promise<void> | undefined;
@@ -32,8 +32,7 @@ describe("the shop on Knative", () => {
   // Who breaks it off gets the cluster back as well.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, async () => {
-      await end();
-      process.exit(1);
+      await end().finally(() => process.exit(1));
     });
   }
 

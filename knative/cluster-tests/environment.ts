@@ -62,14 +62,14 @@ export async function copyEnvironment(): Promise<Environment> {
       await kubectl("apply", "-f", readers);
     },
     async diff() {
-      const { code, output } = await tryKubectl("diff", "-k", local);
-      if (code > 1) throw new Error(`Cannot compare: ${output}`);
+      const { code, output, error } = await tryKubectl("diff", "-k", local);
+      if (code > 1) throw new Error(`Cannot compare: ${error}`);
       return code === 0 ? "" : output;
     },
     async remove() {
       removed = true;
-      await kubectl("delete", "-k", local, "--ignore-not-found", "--wait=false");
-      await kubectl("delete", "pods", "--all", `--namespace=${namespace}`, "--force", "--wait=false"); // none has to drain
+      await tryKubectl("delete", "-k", local, "--ignore-not-found", "--wait=false");
+      await tryKubectl("delete", "pods", "--all", `--namespace=${namespace}`, "--force", "--wait=false"); // none has to drain
       await kubectl("delete", "-k", local, "--ignore-not-found", `--timeout=${removeTimeout}`);
     },
     [Symbol.asyncDispose]: () => manifests[Symbol.asyncDispose](),

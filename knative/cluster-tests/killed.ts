@@ -91,7 +91,6 @@ export function killed(stage: () => Stage): void {
     record("Pods killed", [
       `${kills} processes of orders and inventory, ${podsOfEach} pods each, killed (SIGKILL) under ${clients} clients: ${orders.length} orders acknowledged (${confirmed} confirmed at once), all of them kept and confirmed in the end, one for each key; ${unclear} answers were unclear and asked for again; 0 breaches of the invariants at ${kills} moments and after \`settle\`.`,
     ]);
-    await apply(stage(), lightSleep);
   });
 }
 

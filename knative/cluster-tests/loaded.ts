@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import { openStockedLedger } from "./database.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
-import { load, type Run, told } from "./load.ts";
+import { load, type Run, startLoad, told } from "./load.ts";
 import { longestHeld, readyOverTime } from "./pods.ts";
 import { full, record } from "./results.ts";
 import { apply, lightSleep, type Stage, windowOf } from "./stage.ts";
@@ -12,10 +12,10 @@ import { asleep, revisionsOf, targetOf } from "./state.ts";
 const sleepTimeoutMs = 120_000;
 const ramp = full
   ? { RATE: "200", RAMP_SECONDS: "60", HOLD_SECONDS: "60" }
-  : { RATE: "105", RAMP_SECONDS: "20", HOLD_SECONDS: "40" };
+  : { RATE: "105", RAMP_SECONDS: "15", HOLD_SECONDS: "30" };
 /** Long enough to count no single stall of a small machine as a change of load. */
 const rampWindow = "15s";
-const steady = { RATE: "30", RAMP_SECONDS: "1", HOLD_SECONDS: full ? "150" : "60" };
+const steady = { RATE: "30", RAMP_SECONDS: "1", HOLD_SECONDS: full ? "150" : "50" };
 /** Of all requests those that are orders, and the longest that one may take: pods that start use the processors of those that serve. */
 const common = { ORDERS_SHARE: "0.2", P95_MS: "5000" };
 const deletions = full ? 20 : 5;
@@ -72,11 +72,11 @@ export function loaded(stage: () => Stage): void {
         "|---|---|---|---|---|---|",
         ...lines,
       ]);
-      await apply(stage(), lightSleep);
     });
 
     it("answers a herd of 200 that comes at zero pods", async () => {
       const { api, routes, say } = stage();
+      await apply(stage(), lightSleep);
       await asleep(api, sleepTimeoutMs);
       const run = await load(routes, "herd", { CLIENTS: "200", IDLE_SECONDS: "0" });
       assert.deepEqual([run.requests, run.failed, run.refused, run.confirmed + run.pending], [200, 0, 0, 200]);
@@ -89,8 +89,7 @@ export function loaded(stage: () => Stage): void {
       const old = await revisionsOf(api);
       await using _stocked = await openStockedLedger();
       await apply(stage(), [...lightSleep, ...traffic(old, "old")]);
-      const loading = load(routes, "ramp", { ...steady, ...common });
-      loading.catch(() => {}); // told below, unless something else fails before
+      using loading = await startLoad(routes, "ramp", { ...steady, ...common });
       const ready = (name: Name) => pods.of(name).filter(({ readyMs }) => readyMs);
       await eventually("gateway serves", () => ready("gateway").length > 0, readyTimeoutMs, pollMs);
       await environment.setTag(tags[0]);
@@ -110,13 +109,12 @@ export function loaded(stage: () => Stage): void {
         await eventually(`${name} has another pod`, other, readyTimeoutMs, pollMs);
       }
       say(`${deletions} pods were deleted`);
-      assert.equal(await Promise.race([loading, "still running"]), "still running", "all that was under load");
-      const run = await loading;
+      assert.equal(await Promise.race([loading.ended, "still running"]), "still running", "all that was under load");
+      const run = await loading.ended;
       assertFlawless(run);
       record("Change under load", [
         `${steady.RATE} requests/s, while all five got a new revision and ${deletions} pods were deleted: ${told(run)}.`,
       ]);
-      await apply(stage(), lightSleep);
     });
   });
 }

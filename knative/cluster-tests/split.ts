@@ -47,9 +47,13 @@ export function split(stage: () => Stage): void {
     /** What the pods of each of the two have counted; one that drains still tells it, and one serves before it is seen to be Ready. */
     const counted = async () => {
       const counts = { [stable]: 0, [canary]: 0 };
-      for (const { revision, address, goneMs } of pods.lives) {
+      for (const life of pods.lives) {
+        const { revision, address, goneMs } = life;
         if (counts[revision] === undefined || !address || goneMs) continue;
-        const text = await readMetrics(address).catch(() => "");
+        const text = await readMetrics(address).catch((error) => {
+          if (life.readyMs && !life.endingMs) throw error; // one that does not listen yet has counted nothing
+          return "";
+        });
         for (const [, value] of text.matchAll(/^http_requests_total\{[^}]*route="\/users"[^}]*\} (\d+)/gm))
           counts[revision] += Number(value);
       }
@@ -77,6 +81,5 @@ export function split(stage: () => Stage): void {
     record("Traffic split", [
       `${requests} requests at 90 to 10: ${((1 - share) * 100).toFixed(1)} to ${(share * 100).toFixed(1)}.`,
     ]);
-    await apply(stage(), lightSleep);
   });
 }

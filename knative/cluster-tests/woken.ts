@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import { median, quantile, shuffled } from "../../functions/tests/bench/statistics.ts";
 import { bareService } from "./bare.ts";
@@ -33,6 +33,8 @@ type What = keyof typeof whats;
 
 export function woken(stage: () => Stage): void {
   describe("asleep", () => {
+    before(() => apply(stage(), lightSleep));
+
     it("answers the first order with 201", async () => {
       const { api, routes, say } = stage();
       await asleep(api, sleepTimeoutMs);
@@ -46,7 +48,6 @@ export function woken(stage: () => Stage): void {
 
     it("wakes in the time of its wakes: one function, gateway awake and the rest asleep, all asleep", async () => {
       const { api, routes, pods, say } = stage();
-      await apply(stage(), lightSleep);
       await using bare = await bareService(stage());
       await using token = await bareService(stage(), { token: true });
       const took: Record<What, number[]> = { bare: [], token: [], one: [], part: [], whole: [] };
