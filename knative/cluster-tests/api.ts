@@ -28,7 +28,7 @@ export type Api = AsyncDisposable & {
 const watchTimeoutS = 6 * 3_600;
 
 export async function openApi(): Promise<Api> {
-  const proxy = await openWay("the cluster", "proxy", "--port=0");
+  const proxy = await openTunnel("the cluster", "proxy", "--port=0");
 
   async function request(path: string, init: RequestInit = {}): Promise<Response> {
     const response = await fetch(`http://${proxy.address}${path}`, init);
@@ -63,11 +63,11 @@ export async function openApi(): Promise<Api> {
 }
 
 /** What stands behind an address on loopback for as long as kubectl runs: `proxy` or `port-forward`. */
-export async function openWay(to: string, ...args: string[]): Promise<AsyncDisposable & { address: string }> {
+export async function openTunnel(to: string, ...args: string[]): Promise<AsyncDisposable & { address: string }> {
   const child = spawn("kubectl", args, { stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", (line) => lines.push(line));
-  const address = await eventually(`a way to ${to}`, () => {
+  const address = await eventually(`a tunnel to ${to}`, () => {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Cannot reach ${to}: ${lines.join(" ")}`);
     return /127\.0\.0\.1:\d+/.exec(lines.join(" "))?.[0];
   });

@@ -1,14 +1,14 @@
 import { type Ledger, openLedger } from "../../functions/tests/invariant.ts";
-import { openWay } from "./api.ts";
+import { openTunnel } from "./api.ts";
 import { namespace } from "./environment.ts";
 
-/** A way to the cluster's database, whose local credentials are there to be thrown away. */
+/** A tunnel to the cluster's database, whose local credentials are there to be thrown away. */
 export async function openDatabases(): Promise<AsyncDisposable & { urlOf(owner: string): string }> {
   const service = ["port-forward", `--namespace=${namespace}`, "service/postgres", ":5432"];
-  const way = await openWay("PostgreSQL", ...service);
+  const tunnel = await openTunnel("PostgreSQL", ...service);
   return {
-    urlOf: (owner) => `postgres://${owner}:throw-away@${way.address}/${owner}`,
-    [Symbol.asyncDispose]: () => way[Symbol.asyncDispose](),
+    urlOf: (owner) => `postgres://${owner}:throw-away@${tunnel.address}/${owner}`,
+    [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose](),
   };
 }
 

@@ -67,6 +67,6 @@ async function endOf(child: ChildProcessByStdio<null, Readable, Readable>, file:
   };
 }
 
-/** What is said of a run. */
-export const told = ({ requests, failed, dropped, confirmed, pending, refused }: Run): string =>
+/** A run in one line. */
+export const summaryOf = ({ requests, failed, dropped, confirmed, pending, refused }: Run): string =>
   `${requests} requests, ${failed} failed, ${dropped} dropped; ${confirmed} orders confirmed, ${pending} pending, ${refused} refused`;

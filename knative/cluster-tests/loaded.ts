@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { eventually } from "@shop/platform/testing";
 import { openStockedLedger } from "./database.ts";
 import { type Change, type Name, namespace } from "./environment.ts";
-import { load, type Run, startLoad, told } from "./load.ts";
+import { load, type Run, startLoad, summaryOf } from "./load.ts";
 import { longestHeld, readyOverTime } from "./pods.ts";
 import { full, record } from "./results.ts";
 import { apply, lightSleep, type Stage, windowOf } from "./stage.ts";
@@ -66,7 +66,7 @@ export function loaded(stage: () => Stage): void {
         assert.equal(steps.at(-1)?.ready, 0, name);
       }
       record("Load", [
-        `\`ramp\` 1 → ${ramp.RATE} requests/s in ${ramp.RAMP_SECONDS} s, held for ${ramp.HOLD_SECONDS} s: ${told(run)}.`,
+        `\`ramp\` 1 → ${ramp.RATE} requests/s in ${ramp.RAMP_SECONDS} s, held for ${ramp.HOLD_SECONDS} s: ${summaryOf(run)}.`,
         "",
         "| function | requests/s | meant for a pod | pods wanted | pods most of the time it was held | ready pods |",
         "|---|---|---|---|---|---|",
@@ -81,7 +81,7 @@ export function loaded(stage: () => Stage): void {
       const run = await load(routes, "herd", { CLIENTS: "200", IDLE_SECONDS: "0" });
       assert.deepEqual([run.requests, run.failed, run.refused, run.confirmed + run.pending], [200, 0, 0, 200]);
       say("200 of 200 were answered");
-      record("Herd", [`200 clients at zero pods: ${told(run)}.`]);
+      record("Herd", [`200 clients at zero pods: ${summaryOf(run)}.`]);
     });
 
     it("fails no request while new revisions take over and pods are deleted", async () => {
@@ -113,7 +113,7 @@ export function loaded(stage: () => Stage): void {
       const run = await loading.ended;
       assertFlawless(run);
       record("Change under load", [
-        `${steady.RATE} requests/s, while all five got a new revision and ${deletions} pods were deleted: ${told(run)}.`,
+        `${steady.RATE} requests/s, while all five got a new revision and ${deletions} pods were deleted: ${summaryOf(run)}.`,
       ]);
     });
   });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { text } from "node:stream/consumers";
-import { type Api, openWay } from "./api.ts";
+import { type Api, openTunnel } from "./api.ts";
 import type { Name } from "./environment.ts";
 import { serviceOf } from "./state.ts";
 
@@ -41,9 +41,9 @@ export async function openRoutes({ api, publicUrl, internalUrl }: RoutesOptions)
   const forwards: AsyncDisposable[] = [];
   const forward = async (service: string) => {
     const to = `${service}, whose address may be given (--public, --internal)`;
-    const way = await openWay(to, "port-forward", "--namespace=kourier-system", `service/${service}`, ":80");
-    forwards.push(way);
-    return `http://${way.address}`;
+    const tunnel = await openTunnel(to, "port-forward", "--namespace=kourier-system", `service/${service}`, ":80");
+    forwards.push(tunnel);
+    return `http://${tunnel.address}`;
   };
   const outside = publicUrl ?? (await forward("kourier"));
   const inside = internalUrl ?? (await forward("kourier-internal"));

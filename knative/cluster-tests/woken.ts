@@ -70,8 +70,8 @@ export function woken(stage: () => Stage): void {
       };
       function note(what: What, { status, text, tookMs, headers }: Reply, woke: Name[]): void {
         assert.ok(status === 200 || status === 201, `${what}: ${status} ${text}`);
-        const told = `${headers["server-timing"]}`.matchAll(/cold;dur=[\d.]+;desc="([a-z]+)"/g);
-        assert.deepEqual(Array.from(told, ([, name]) => name).sort(), woke.toSorted(), `what ${what} woke`);
+        const cold = `${headers["server-timing"]}`.matchAll(/cold;dur=[\d.]+;desc="([a-z]+)"/g);
+        assert.deepEqual(Array.from(cold, ([, name]) => name).sort(), woke.toSorted(), `what ${what} woke`);
         took[what].push(tookMs);
       }
 
@@ -87,7 +87,7 @@ export function woken(stage: () => Stage): void {
         );
       }
 
-      record("Wakes", told(took, stories)); // also where it takes too long: that is what one wants to see then
+      record("Wakes", tablesOf(took, stories)); // also where it takes too long: that is what one wants to see then
       const one = median(took.one);
       assert.ok(median(took.part) / one <= partChainMax, `gateway awake: ${(median(took.part) / one).toFixed(2)}`);
       assert.ok(median(took.whole) / one <= wholeChainMax, `all asleep: ${(median(took.whole) / one).toFixed(2)}`);
@@ -96,7 +96,7 @@ export function woken(stage: () => Stage): void {
 }
 
 /** The two tables: what each wake took, and where the time of one function went. */
-function told(took: Record<What, number[]>, stories: Record<string, number>[]): string[] {
+function tablesOf(took: Record<What, number[]>, stories: Record<string, number>[]): string[] {
   const one = median(took.one);
   const slowest = stories[took.one.indexOf(Math.max(...took.one))] ?? {};
   return [
@@ -138,6 +138,6 @@ async function storyOf({ sentMs, tookMs }: Reply, life: Life): Promise<Record<st
     "probes and activator: until the request is there": phase("idle"),
     "first answer": phase("first_request"),
   };
-  const told = Object.values(story).reduce((sum, one) => sum + one);
-  return { ...story, "the way back": tookMs - told };
+  const accountedMs = Object.values(story).reduce((sum, one) => sum + one);
+  return { ...story, "the way back": tookMs - accountedMs };
 }
