@@ -10,6 +10,7 @@ import { apply, lightSleep, type Stage, windowOf } from "./stage.ts";
 import { asleep, revisionsOf, targetOf } from "./state.ts";
 
 const sleepTimeoutMs = 120_000;
+/** At 70 for a pod: nearly three pods' load; in the short form the middle of two. */
 const ramp = full
   ? { RATE: "200", RAMP_SECONDS: "60", HOLD_SECONDS: "60" }
   : { RATE: "105", RAMP_SECONDS: "15", HOLD_SECONDS: "30" };
