@@ -12,10 +12,18 @@ export const outsiders: readonly Actor[] = [
   { name: "collector", namespace: "tracing", labels: { "app.kubernetes.io/name": "opentelemetry-collector" } },
   { name: "dns", namespace: "kube-system", labels: { "k8s-app": "kube-dns" } },
   { name: "cloudnative-pg", namespace: "cnpg-system", labels: { "app.kubernetes.io/name": "cloudnative-pg" } },
-  { name: "stranger", namespace: "default", labels: { app: "activator", "app.kubernetes.io/name": "prometheus" } },
   { name: "dns cache of the node", address: "169.254.20.10", labels: {} },
   { name: "internet", address: "203.0.113.1", labels: {} },
+  { name: "internet by IPv6", address: "2001:db8::1", labels: {} },
+  { name: "metadata of the cloud", address: "169.254.169.254", labels: {} },
+  { name: "node", address: "10.0.0.1", labels: {} },
 ];
+
+/** The pods among them, once more in a namespace whose labels open nothing: anybody may label his own. */
+export const strangersLike = (actors: readonly Actor[]): Actor[] =>
+  actors
+    .filter(({ address }) => !address)
+    .map((one) => ({ ...one, name: `stranger like ${one.name}`, namespace: "default" }));
 
 /** Every port that somebody listens on, and two that nobody does: who opens everything opens these. */
 export const ports: readonly Port[] = [
@@ -31,7 +39,8 @@ const ownersAndJobs = (actors: readonly string[]) =>
   actors.filter((name) => /^(orders|inventory|users)( |$)/.test(name));
 
 /** Every connection that may be made, of the actors in sre-lab and the ones outside; whatever is not here may not. */
-export function expectedFlows(actors: readonly string[], { production }: { production: boolean }): Set<string> {
+export function expectedFlows(insiders: readonly Actor[], { production }: { production: boolean }): Set<string> {
+  const actors = names(insiders);
   const flows = new Set<string>();
   const add = (from: readonly string[], to: readonly string[], on: readonly Port[]) => {
     for (const one of from) for (const other of to) for (const port of on) flows.add(`${one} → ${other}:${port}`);
@@ -46,7 +55,8 @@ export function expectedFlows(actors: readonly string[], { production }: { produ
   add(ownersAndJobs(actors), ["postgres"], ["5432"]);
   if (production) {
     add(["cloudnative-pg", "postgres"], ["postgres"], ["5432", "8000"]);
-    add(["postgres"], names(outsiders), ["443", "6443"]);
+    const others = [...outsiders, ...strangersLike([...insiders, ...outsiders])];
+    add(["postgres"], names(others), ["443", "6443"]);
   }
   return flows;
 }

@@ -67,7 +67,7 @@ function matches(peer: NetworkPeer, actor: Actor, namespace: string | undefined)
 }
 
 /** A pod's address is for selectors to name; but some networks (Calico) let a block of all addresses mean pods as well. */
-function isWithin(address: string | undefined, cidr: string): boolean {
+export function isWithin(address: string | undefined, cidr: string): boolean {
   if (address === undefined) return cidr.endsWith("/0");
   const family = (ip: string) => (isIPv6(ip) ? "ipv6" : "ipv4");
   const [network = "", bits] = cidr.split("/");

@@ -1,5 +1,5 @@
-import { expectedFlows, outsiders, ports } from "../flows.ts";
-import { type Actor, isAllowed } from "../network.ts";
+import { expectedFlows, outsiders, ports, strangersLike } from "../flows.ts";
+import { type Actor, isAllowed, type Port } from "../network.ts";
 import { functionOf, type Pod } from "../project.ts";
 import { isProduction, type Rule } from "../rule.ts";
 
@@ -8,10 +8,7 @@ export const networkMatrix: Rule = {
   name: "network-matrix",
   check: (build) => {
     const insiders = [...new Map(build.pods.map((pod) => [actorName(pod), toActor(pod)])).values()];
-    const expected = expectedFlows(
-      insiders.map(({ name }) => name),
-      { production: isProduction(build) },
-    );
+    const expected = expectedFlows(insiders, { production: isProduction(build) });
     const actual = new Set(flowsBetween(build.manifests, insiders));
     return [
       ...[...expected].filter((flow) => !actual.has(flow)).map((flow) => `Cannot reach ${flow}: no policy allows it`),
@@ -31,11 +28,22 @@ const toActor = (pod: Pod): Actor => ({ name: actorName(pod), namespace: pod.nam
 
 /** At least one end is ours: the others' namespaces are not this folder's to guard. */
 function* flowsBetween(manifests: Parameters<typeof isAllowed>[0], insiders: readonly Actor[]): Generator<string> {
-  const all = [...insiders, ...outsiders];
+  const known = [...insiders, ...outsiders];
+  const all = [...known, ...strangersLike(known)];
+  const asked = new Set([...ports, ...portsOf(manifests)]);
   for (const from of all) {
     for (const to of all) {
       if (!insiders.includes(from) && !insiders.includes(to)) continue;
-      for (const port of ports) if (isAllowed(manifests, from, to, port)) yield `${from.name} → ${to.name}:${port}`;
+      for (const port of asked) if (isAllowed(manifests, from, to, port)) yield `${from.name} → ${to.name}:${port}`;
     }
   }
 }
+
+/** Those that the policies name. */
+const portsOf = (manifests: Parameters<typeof isAllowed>[0]): Port[] =>
+  manifests
+    .filter(({ kind }) => kind === "NetworkPolicy")
+    .flatMap(({ spec }) => [...(spec?.ingress ?? []), ...(spec?.egress ?? [])])
+    .flatMap(({ ports = [] }) => ports)
+    .filter(({ port }) => port !== undefined)
+    .map(({ port, protocol = "TCP" }) => (protocol === "TCP" ? `${port}` : `${port}/${protocol}`) as Port);

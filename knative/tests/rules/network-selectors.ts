@@ -1,6 +1,6 @@
 import { outsiders } from "../flows.ts";
 import { describe, type LabelSelector, type NetworkPeer } from "../manifest.ts";
-import { selects } from "../network.ts";
+import { isWithin, selects } from "../network.ts";
 import type { Build, Rule } from "../rule.ts";
 
 /** Every policy and every peer in it selects somebody: a misspelt label would allow nothing, or guard nobody. */
@@ -15,9 +15,18 @@ export const networkSelectors: Rule = {
         return [
           ...unused(podSelector, build.pods, "itself"),
           ...peers.filter(({ ipBlock }) => !ipBlock).flatMap((peer) => unusedPeer(peer, build)),
+          ...peers.flatMap(({ ipBlock }) =>
+            ipBlock && !isSomebodys(ipBlock.cidr) ? [`"${ipBlock.cidr}" is nobody's address`] : [],
+          ),
+          ...[...ingress, ...egress]
+            .flatMap(({ ports = [] }) => ports)
+            .filter(({ port }) => typeof port === "string")
+            .map(({ port }) => `its port "${port}" should be a number: what it opens depends on the pod`),
         ].map((fault) => `Cannot accept ${describe(policy)}: ${fault}`);
       }),
 };
+
+const isSomebodys = (cidr: string) => outsiders.some(({ address }) => address && isWithin(address, cidr));
 
 type Labelled = { labels: Record<string, string>; namespace?: string };
 
