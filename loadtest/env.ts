@@ -1,6 +1,6 @@
 /** An integer from the environment. */
 export function integer(name: string, otherwise: number, { min = 1 }: { min?: number } = {}): number {
-  const text = __ENV[name] || `${otherwise}`;
+  const text = __ENV[name] ?? `${otherwise}`;
   const value = Number(text);
   if (Number.isInteger(value) && value >= min) return value;
   throw new Error(`Cannot read ${name} "${text}": should be an integer of at least ${min}`);
@@ -8,8 +8,8 @@ export function integer(name: string, otherwise: number, { min = 1 }: { min?: nu
 
 /** A share from the environment, from 0 to 1. */
 export function share(name: string, otherwise: number): number {
-  const text = __ENV[name] || `${otherwise}`;
-  const value = Number(text);
+  const text = __ENV[name] ?? `${otherwise}`;
+  const value = text.trim() === "" ? Number.NaN : Number(text);
   if (value >= 0 && value <= 1) return value;
   throw new Error(`Cannot read ${name} "${text}": should be a number from 0 to 1`);
 }
