@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { copyManifests, type Manifests, type Name, namespace } from "../tools/manifests.ts";
+import { copyManifests, type Manifests, managedBy, type Name, namespace } from "../tools/manifests.ts";
 import { kubectl, tryKubectl } from "./api.ts";
 
 export { type Name, names, namespace } from "../tools/manifests.ts";
@@ -44,17 +44,23 @@ export async function copyEnvironment(): Promise<Environment> {
     );
   }
   const manifests = await copyManifests();
-  await manifests.takeNamespaces(foreign);
+  const namespaces = await manifests.takeNamespaces(foreign);
   const local = join(manifests.environments, "local");
   const changed = join(manifests.environments, "changed");
   const readers = join(manifests.environments, "readers.yaml");
   await writeFile(readers, stringify(readersPolicy));
+  let isMarked = false;
   let removed = false;
 
   return {
     setTag: manifests.setTag,
     async apply(changes = []) {
       if (removed) throw new Error("Cannot apply: it was removed");
+      if (!isMarked) {
+        await kubectl("apply", "-f", namespaces.file);
+        await kubectl("label", "namespace", ...namespaces.names, `${managedBy.key}=${managedBy.suite}`);
+        isMarked = true;
+      }
       const overlay = { resources: ["../local"], patches: changes.map(patchOf) };
       await mkdir(changed, { recursive: true });
       await writeFile(join(changed, "kustomization.yaml"), stringify(overlay));

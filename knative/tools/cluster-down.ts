@@ -6,8 +6,8 @@ const usage = `Ends what cluster:up started: deletes its kind cluster "sre-lab".
 
   bun run cluster:down [options]
 
-  --existing          on the cluster of KUBECONFIG: deletes the namespaces that cluster:up made there, but for those
-                      into which somebody has put pods or volumes since
+  --existing          on the cluster of KUBECONFIG: deletes the namespaces that cluster:up or test:cluster
+                      made there, but for those into which somebody has put pods or volumes since
   --help              this text
 `;
 
@@ -30,7 +30,7 @@ function deleteNamespaces(): void {
       .read(["get", what, ...args, "--output=name"])
       .split("\n")
       .filter(Boolean);
-  const ours = list("namespaces", `--selector=${managedBy.key}=${managedBy.value}`);
+  const ours = list("namespaces", `--selector=${managedBy.key} in (${managedBy.up}, ${managedBy.suite})`);
   const names = ours.map((one) => one.replace("namespace/", ""));
   const isInUse = (name: string) =>
     name !== namespace && list("pods,persistentvolumeclaims", `--namespace=${name}`).length > 0;
@@ -38,5 +38,5 @@ function deleteNamespaces(): void {
   const deleted = names.filter((name) => !kept.includes(name));
   if (deleted.length > 0) kubectl.run(["delete", "namespace", ...deleted, "--timeout=300s"]);
   for (const name of kept) console.log(`Namespace "${name}" stays: somebody has put pods or volumes there`);
-  if (names.length === 0) console.log("There is nothing that cluster:up made");
+  if (names.length === 0) console.log("There is nothing that cluster:up or test:cluster made");
 }

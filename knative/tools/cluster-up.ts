@@ -60,14 +60,14 @@ async function up(options: Options): Promise<void> {
 }
 
 function foreignNamespaces(kubectl: Kubectl): string[] {
-  const selector = `--selector=${managedBy.key}!=${managedBy.value}`;
+  const selector = `--selector=${managedBy.key}!=${managedBy.up}`;
   const lines = kubectl.read(["get", "namespaces", selector, "--output=name"]).split("\n");
   return lines.map((line) => line.replace("namespace/", ""));
 }
 
 async function start(kubectl: Kubectl, foreign: string[], { existing, push, build }: Options): Promise<void> {
   await using manifests = await copyManifests();
-  await manifests.takeNamespaces(foreign);
+  const namespaces = await manifests.takeNamespaces(foreign);
   for (const name of names) {
     const tag = await contentTag(name); // so that Knative makes a revision of what has changed, and of nothing else
     pushImage(buildImage(name, { tag, command: build }), push);
@@ -77,6 +77,8 @@ async function start(kubectl: Kubectl, foreign: string[], { existing, push, buil
     installKnative(kubectl);
     configureServing(kubectl);
   }
+  kubectl.run(["apply", "--filename", namespaces.file]);
+  kubectl.run(["label", "namespace", ...namespaces.names, `${managedBy.key}=${managedBy.up}`, "--overwrite"]);
   // A Job that has failed would be waited for, and never run again.
   kubectl.run(["delete", "job", preparing, "--field-selector=status.successful=0", inNamespace]);
   kubectl.run(["apply", "--kustomize", `${manifests.environments}/local`]);

@@ -9,7 +9,7 @@ import { type Outcome, withFakes } from "./testing.ts";
 
 const foreign = "kubectl * get namespaces *";
 /** Answered first, as the other is like it. */
-const marked = "kubectl * get namespaces *managed-by=shop*";
+const marked = "kubectl * get namespaces *managed-by in *";
 const version = (gitVersion: string, minor: string) =>
   `echo '${JSON.stringify({ serverVersion: { major: "1", minor, gitVersion } })}'`;
 /** A cluster that is just new enough and has namespaces of others; the current context is not kind's. */
@@ -43,6 +43,8 @@ const installs = [
 ];
 const preparing = "--selector=app.kubernetes.io/component in (migration, seed)";
 const starts = [
+  "apply --filename COPY/cluster/namespace.yaml",
+  "label namespace sre-lab argocd logging tracing app.kubernetes.io/managed-by=shop-cluster-up --overwrite",
   `delete job ${preparing} --field-selector=status.successful=0 --namespace=sre-lab`,
   "apply --kustomize COPY/environments/local",
   "wait --for=condition=Ready ksvc --all --namespace=sre-lab --timeout=300s",
@@ -110,7 +112,7 @@ describe("cluster:up", () => {
       "tracing",
     ]);
     for (const { metadata } of namespaces) {
-      assert.equal(metadata.labels?.["app.kubernetes.io/managed-by"], "shop-cluster-up", metadata.name);
+      assert.equal(metadata.labels?.["app.kubernetes.io/managed-by"], undefined, "an apply by hand would take it off");
       assert.ok(metadata.labels?.["pod-security.kubernetes.io/enforce"], metadata.name);
     }
   });
@@ -183,7 +185,7 @@ describe("cluster:down", () => {
     assert.deepEqual(outcome.calls, [
       "kubectl config current-context",
       ...on("theirs", [
-        "get namespaces --selector=app.kubernetes.io/managed-by=shop-cluster-up --output=name",
+        "get namespaces --selector=app.kubernetes.io/managed-by in (shop-cluster-up, shop-cluster-tests) --output=name",
         heldBy("argocd"),
         heldBy("tracing"),
         "delete namespace sre-lab tracing --timeout=300s",

@@ -7,8 +7,8 @@ import { parseAllDocuments } from "yaml";
 
 export { type Name, names };
 export const namespace = "sre-lab";
-/** The label of the namespaces that `cluster:up` made, and `cluster:down` may delete. */
-export const managedBy = { key: "app.kubernetes.io/managed-by", value: "shop-cluster-up" };
+/** The label of the namespaces that `cluster:up` or the suite made, and `cluster:down` may delete. */
+export const managedBy = { key: "app.kubernetes.io/managed-by", up: "shop-cluster-up", suite: "shop-cluster-tests" };
 /** A selector of the jobs that have to be done before a function can be asked; a run of maintenance may fail, the next one makes up for it. */
 export const preparingJobs = "app.kubernetes.io/component in (migration, seed)";
 
@@ -18,8 +18,11 @@ export type Manifests = AsyncDisposable & {
   readonly environments: string;
   /** Gives images another tag, as a pipeline does in Git. */
   setTag(tag: string, only?: readonly Name[]): Promise<void>;
-  /** Leaves out the namespaces that are somebody else's, and labels all others {@link managedBy}. */
-  takeNamespaces(foreign: readonly string[]): Promise<void>;
+  /**
+   * Leaves out the namespaces that are somebody else's; the others' names, and the file that makes them. Their label {@link managedBy} is set
+   * beside, as a later apply by hand would take off what it does not hold.
+   */
+  takeNamespaces(foreign: readonly string[]): Promise<{ file: string; names: string[] }>;
 };
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
@@ -41,9 +44,10 @@ export async function copyManifests(): Promise<Manifests> {
     async takeNamespaces(foreign) {
       const path = join(copy, "cluster/namespace.yaml");
       const all = parseAllDocuments(await readFile(path, "utf8"));
-      const ours = all.filter((document) => !foreign.includes(`${document.getIn(["metadata", "name"])}`));
-      for (const document of ours) document.setIn(["metadata", "labels", managedBy.key], managedBy.value);
+      const nameOf = (document: (typeof all)[number]) => `${document.getIn(["metadata", "name"])}`;
+      const ours = all.filter((document) => !foreign.includes(nameOf(document)));
       await writeFile(path, ours.join("---\n"));
+      return { file: path, names: ours.map(nameOf) };
     },
     async [Symbol.asyncDispose]() {
       await rm(copy, { recursive: true, force: true });
