@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import type { IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
@@ -96,6 +96,18 @@ describe("against the shop", () => {
     assert.equal(figure("woken", "rate"), 1);
     for (const name of ["gateway", "orders", "inventory"]) {
       assert.ok((figure(`cold_start{function:${name}}`, "min") ?? 0) > 0, name);
+    }
+  });
+
+  it("a blank number is refused, though 0 would do", () => {
+    for (const [name, variable] of [
+      ["herd", "IDLE_SECONDS"],
+      ["ramp", "ORDERS_SHARE"],
+    ]) {
+      const args = ["run", "-e", `TARGET=${gateway}`, "-e", `${variable}= `, `${root}loadtest/${name}.ts`];
+      const { status, stdout, stderr } = spawnSync(process.execPath, [`${root}loadtest/runner/main.ts`, ...args]);
+      assert.match(`${stdout}${stderr}`, new RegExp(`Cannot read ${variable} " ": should be`));
+      assert.equal(status, 104);
     }
   });
 
