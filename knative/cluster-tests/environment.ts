@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { namesIn } from "../tools/kubectl.ts";
 import { copyManifests, type Manifests, managedBy, type Name, namespace } from "../tools/manifests.ts";
 import { kubectl, tryKubectl } from "./api.ts";
 
@@ -36,31 +37,27 @@ const removeTimeout = "240s";
 
 /** Throws when the shop is there already: whose it is, and what it holds, nobody knows here. Namespaces of others are left as they are. */
 export async function copyEnvironment(): Promise<Environment> {
-  const found = (await kubectl("get", "namespaces", "--output=name")).split("\n");
-  const foreign = found.filter(Boolean).map((name) => name.replace("namespace/", ""));
+  const foreign = namesIn(await kubectl("get", "namespaces", "--output=name"));
   if (foreign.includes(namespace)) {
     throw new Error(
       `Cannot test on this cluster: it has a namespace "${namespace}", which would be deleted; "bun run cluster:down --existing" ends one that cluster:up or this suite made`,
     );
   }
   const manifests = await copyManifests();
-  const namespaces = await manifests.takeNamespaces(foreign);
+  const makeNamespaces = await manifests.takeNamespaces(foreign, managedBy.suite);
   const local = join(manifests.environments, "local");
   const changed = join(manifests.environments, "changed");
   const readers = join(manifests.environments, "readers.yaml");
   await writeFile(readers, stringify(readersPolicy));
-  let isMarked = false;
+  let isMade = false;
   let removed = false;
 
   return {
     setTag: manifests.setTag,
     async apply(changes = []) {
       if (removed) throw new Error("Cannot apply: it was removed");
-      if (!isMarked) {
-        await kubectl("apply", "-f", namespaces.file);
-        await kubectl("label", "namespace", ...namespaces.names, `${managedBy.key}=${managedBy.suite}`);
-        isMarked = true;
-      }
+      if (!isMade) for (const call of makeNamespaces) await kubectl(...call);
+      isMade = true;
       const overlay = { resources: ["../local"], patches: changes.map(patchOf) };
       await mkdir(changed, { recursive: true });
       await writeFile(join(changed, "kustomization.yaml"), stringify(overlay));

@@ -9,7 +9,11 @@ export interface Actor {
   labels: Record<string, string>;
 }
 
-const isPolicy = ({ kind }: Manifest) => kind === "NetworkPolicy";
+export const isPolicy = ({ kind }: Manifest): boolean => kind === "NetworkPolicy";
+
+/** Every port that a policy names, in either direction. */
+export const portsIn = ({ spec }: Manifest): NetworkPort[] =>
+  [...(spec?.ingress ?? []), ...(spec?.egress ?? [])].flatMap(({ ports = [] }) => ports);
 
 /** A port and its protocol: `53/UDP`; TCP where none is named. */
 export type Port = `${number}` | `${number}/${"TCP" | "UDP" | "SCTP"}`;

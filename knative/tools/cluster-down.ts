@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { currentCluster, deleteKindCluster } from "./cluster.ts";
+import { namesIn } from "./kubectl.ts";
 import { managedBy, namespace } from "./manifests.ts";
 
 const usage = `Ends what cluster:up started: deletes its kind cluster "sre-lab".
@@ -25,13 +26,8 @@ try {
 
 function deleteNamespaces(): void {
   const kubectl = currentCluster();
-  const list = (what: string, ...args: string[]) =>
-    kubectl
-      .read(["get", what, ...args, "--output=name"])
-      .split("\n")
-      .filter(Boolean);
-  const ours = list("namespaces", `--selector=${managedBy.key} in (${managedBy.up}, ${managedBy.suite})`);
-  const names = ours.map((one) => one.replace("namespace/", ""));
+  const list = (what: string, whose: string) => namesIn(kubectl.read(["get", what, whose, "--output=name"]));
+  const names = list("namespaces", `--selector=${managedBy.key} in (${managedBy.up}, ${managedBy.suite})`);
   const isInUse = (name: string) =>
     name !== namespace && list("pods,persistentvolumeclaims", `--namespace=${name}`).length > 0;
   const kept = names.filter(isInUse);

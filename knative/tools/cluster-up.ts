@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { contentTag } from "@shop/dev/content";
 import { buildCommand, buildImage, pushImage, words } from "@shop/dev/images";
 import { checkVersion, configureServing, currentCluster, installKnative, kindCluster, pushCommand } from "./cluster.ts";
-import type { Kubectl } from "./kubectl.ts";
+import { type Kubectl, namesIn } from "./kubectl.ts";
 import { copyManifests, managedBy, names, namespace, preparingJobs } from "./manifests.ts";
 
 const usage = `Starts the shop on Knative: a kind cluster "sre-lab" with Knative, the five images, everything in it. Again: what has changed.
@@ -61,13 +61,12 @@ async function up(options: Options): Promise<void> {
 
 function foreignNamespaces(kubectl: Kubectl): string[] {
   const selector = `--selector=${managedBy.key}!=${managedBy.up}`;
-  const lines = kubectl.read(["get", "namespaces", selector, "--output=name"]).split("\n");
-  return lines.map((line) => line.replace("namespace/", ""));
+  return namesIn(kubectl.read(["get", "namespaces", selector, "--output=name"]));
 }
 
 async function start(kubectl: Kubectl, foreign: string[], { existing, push, build }: Options): Promise<void> {
   await using manifests = await copyManifests();
-  const namespaces = await manifests.takeNamespaces(foreign);
+  const makeNamespaces = await manifests.takeNamespaces(foreign, managedBy.up);
   for (const name of names) {
     const tag = await contentTag(name); // so that Knative makes a revision of what has changed, and of nothing else
     pushImage(buildImage(name, { tag, command: build }), push);
@@ -77,8 +76,7 @@ async function start(kubectl: Kubectl, foreign: string[], { existing, push, buil
     installKnative(kubectl);
     configureServing(kubectl);
   }
-  kubectl.run(["apply", "--filename", namespaces.file]);
-  kubectl.run(["label", "namespace", ...namespaces.names, `${managedBy.key}=${managedBy.up}`, "--overwrite"]);
+  for (const call of makeNamespaces) kubectl.run(call);
   // A Job that has failed would be waited for, and never run again.
   kubectl.run(["delete", "job", preparing, "--field-selector=status.successful=0", inNamespace]);
   kubectl.run(["apply", "--kustomize", `${manifests.environments}/local`]);

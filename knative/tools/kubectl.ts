@@ -6,4 +6,11 @@ export const kubectlOn = (context: string) => ({
   read: (args: readonly string[]) => read(["kubectl", `--context=${context}`, ...args]),
 });
 
+/** The names in what `get --output=name` wrote. */
+export const namesIn = (output: string): string[] =>
+  output
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.slice(line.indexOf("/") + 1));
+
 export type Kubectl = ReturnType<typeof kubectlOn>;

@@ -19,10 +19,10 @@ export type Manifests = AsyncDisposable & {
   /** Gives images another tag, as a pipeline does in Git. */
   setTag(tag: string, only?: readonly Name[]): Promise<void>;
   /**
-   * Leaves out the namespaces that are somebody else's; the others' names, and the file that makes them. Their label {@link managedBy} is set
-   * beside, as a later apply by hand would take off what it does not hold.
+   * Leaves out the namespaces that are somebody else's; the calls of kubectl that make the others and give them their owner's label
+   * {@link managedBy}. It is set beside, as a later apply by hand would take off what it does not hold.
    */
-  takeNamespaces(foreign: readonly string[]): Promise<{ file: string; names: string[] }>;
+  takeNamespaces(foreign: readonly string[], owner: string): Promise<string[][]>;
 };
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
@@ -41,13 +41,16 @@ export async function copyManifests(): Promise<Manifests> {
         await writeFile(path, text.replace(/^( +image: [a-z]+):.*$/m, `$1:${tag}`));
       }
     },
-    async takeNamespaces(foreign) {
+    async takeNamespaces(foreign, owner) {
       const path = join(copy, "cluster/namespace.yaml");
       const all = parseAllDocuments(await readFile(path, "utf8"));
       const nameOf = (document: (typeof all)[number]) => `${document.getIn(["metadata", "name"])}`;
       const ours = all.filter((document) => !foreign.includes(nameOf(document)));
       await writeFile(path, ours.join("---\n"));
-      return { file: path, names: ours.map(nameOf) };
+      return [
+        ["apply", "--filename", path],
+        ["label", "namespace", ...ours.map(nameOf), `${managedBy.key}=${owner}`, "--overwrite"],
+      ];
     },
     async [Symbol.asyncDispose]() {
       await rm(copy, { recursive: true, force: true });

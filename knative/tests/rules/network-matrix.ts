@@ -1,5 +1,5 @@
 import { expectedFlows, outsiders, ports, strangersLike } from "../flows.ts";
-import { type Actor, isAllowed, type Port } from "../network.ts";
+import { type Actor, isAllowed, isPolicy, type Port, portsIn } from "../network.ts";
 import { functionOf, type Pod } from "../project.ts";
 import { isProduction, type Rule } from "../rule.ts";
 
@@ -42,8 +42,7 @@ function* flowsBetween(manifests: Parameters<typeof isAllowed>[0], insiders: rea
 /** Those that the policies name. */
 const portsOf = (manifests: Parameters<typeof isAllowed>[0]): Port[] =>
   manifests
-    .filter(({ kind }) => kind === "NetworkPolicy")
-    .flatMap(({ spec }) => [...(spec?.ingress ?? []), ...(spec?.egress ?? [])])
-    .flatMap(({ ports = [] }) => ports)
+    .filter(isPolicy)
+    .flatMap(portsIn)
     .filter(({ port }) => port !== undefined)
     .map(({ port, protocol = "TCP" }) => (protocol === "TCP" ? `${port}` : `${port}/${protocol}`) as Port);

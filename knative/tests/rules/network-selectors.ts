@@ -1,29 +1,27 @@
 import { outsiders } from "../flows.ts";
 import { describe, type LabelSelector, type NetworkPeer } from "../manifest.ts";
-import { isWithin, selects } from "../network.ts";
-import type { Build, Rule } from "../rule.ts";
+import { isPolicy, isWithin, portsIn, selects } from "../network.ts";
+import { type Build, type Rule, refusals } from "../rule.ts";
 
 /** Every policy and every peer in it selects somebody: a misspelt label would allow nothing, or guard nobody. */
 export const networkSelectors: Rule = {
   name: "network-selectors",
   check: (build) =>
-    build.manifests
-      .filter(({ kind }) => kind === "NetworkPolicy")
-      .flatMap((policy) => {
-        const { podSelector, ingress = [], egress = [] } = policy.spec ?? {};
-        const peers = [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)];
-        return [
-          ...unused(podSelector, build.pods, "itself"),
-          ...peers.filter(({ ipBlock }) => !ipBlock).flatMap((peer) => unusedPeer(peer, build)),
-          ...peers.flatMap(({ ipBlock }) =>
-            ipBlock && !isSomebodys(ipBlock.cidr) ? [`"${ipBlock.cidr}" is nobody's address`] : [],
-          ),
-          ...[...ingress, ...egress]
-            .flatMap(({ ports = [] }) => ports)
-            .filter(({ port }) => typeof port === "string")
-            .map(({ port }) => `its port "${port}" should be a number: what it opens depends on the pod`),
-        ].map((fault) => `Cannot accept ${describe(policy)}: ${fault}`);
-      }),
+    build.manifests.filter(isPolicy).flatMap((policy) => {
+      const { podSelector, ingress = [], egress = [] } = policy.spec ?? {};
+      const peers = [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)];
+      return refusals(describe(policy), [
+        ...unused(podSelector, build.pods, "itself"),
+        ...peers.filter(({ ipBlock }) => !ipBlock).flatMap((peer) => unusedPeer(peer, build)),
+        ...peers.map(
+          ({ ipBlock }) =>
+            ipBlock !== undefined && !isSomebodys(ipBlock.cidr) && `"${ipBlock.cidr}" is nobody's address`,
+        ),
+        ...portsIn(policy)
+          .filter(({ port }) => typeof port === "string")
+          .map(({ port }) => `its port "${port}" should be a number: what it opens depends on the pod`),
+      ]);
+    }),
 };
 
 const isSomebodys = (cidr: string) => outsiders.some(({ address }) => address && isWithin(address, cidr));
