@@ -4,6 +4,7 @@ import { createDatabase } from "@shop/platform/database";
 import { captureLog, eventually } from "@shop/platform/testing";
 import { openLedger } from "../invariant.ts";
 import { untilWaiting, whileLocked } from "../lock.ts";
+import type { FunctionName } from "../shop.ts";
 import { counts, describes, sells } from "../smoke.ts";
 import { engine } from "./container.ts";
 import { openStage, type Stage } from "./stage.ts";
@@ -17,6 +18,11 @@ const said = ({ code, lines }: Ended) => [code, ...lines.map((line) => JSON.pars
 
 describe("the shop in containers", () => {
   let stage: Stage;
+  /** A function's container in the engine's own terms, and how it will have ended. */
+  async function running(name: FunctionName) {
+    const container = (await engine()).getContainer(stage.containers.get(name)?.getId() ?? "");
+    return { container, ended: container.wait() as Promise<{ StatusCode: number }> };
+  }
   const migrated = new Map<string, Ended>();
 
   before(async () => {
@@ -50,8 +56,7 @@ describe("the shop in containers", () => {
 
   it("finishes a reply under way at SIGTERM, and exits 0", async () => {
     const database = createDatabase({ url: stage.databaseUrls.users, log: captureLog().log });
-    const container = (await engine()).getContainer(stage.containers.get("users")?.getId() ?? "");
-    const ended = container.wait() as Promise<{ StatusCode: number }>;
+    const { container, ended } = await running("users");
     const { asked } = await whileLocked(database, "users", async () => {
       const asked = fetch(`${stage.urls.users}/users`);
       await untilWaiting(database, 1);
@@ -69,10 +74,9 @@ describe("the shop in containers", () => {
   });
 
   it("exits 0 at SIGTERM, each of the others too", async () => {
-    for (const [name, started] of stage.containers) {
+    for (const name of stage.containers.keys()) {
       if (name === "users") continue; // has ended
-      const container = (await engine()).getContainer(started.getId());
-      const ended = container.wait() as Promise<{ StatusCode: number }>;
+      const { container, ended } = await running(name);
       const toldMs = performance.now();
       await container.kill({ signal: "SIGTERM" });
       assert.equal((await ended).StatusCode, 0, name);
